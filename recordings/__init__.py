@@ -1,0 +1,1 @@
+"""Evidence: journal to sealed, encrypted bag; verify, replay, export."""

@@ -1,0 +1,1 @@
+"""System of record: organisations, people, cases, consultations, waiting line, audit trail."""

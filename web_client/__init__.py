@@ -1,0 +1,1 @@
+"""Pages: Jinja2 templates and native ES modules."""
