@@ -1,0 +1,159 @@
+"""The audit trail: append-only, hash-chained, written in the transaction of what it tells about.
+
+Entry n carries hash(n) = SHA-256 of the canonical JSON of its fields with hash(n-1) among them (after Haber & Stornetta, 1991). One head row
+orders all writers: taking it locks out other appenders until the transaction ends, on SQLite and PostgreSQL alike. Append last in a transaction.
+"""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, SmallInteger, String, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from scheduler.db import Base, Id, UtcDateTime
+from scheduler.ids import OrgId, PersonId
+
+GENESIS = "0" * 64
+
+
+class AuditEntry(Base):
+    __tablename__ = "audit_entry"
+
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    person_id: Mapped[PersonId | None] = mapped_column(Id, index=True)
+    action: Mapped[str] = mapped_column(String(48), index=True)
+    subject_kind: Mapped[str] = mapped_column(String(32))
+    subject_id: Mapped[str] = mapped_column(String(64), index=True)
+    org_id: Mapped[OrgId | None] = mapped_column(Id)
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+    prev_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+
+
+class AuditHead(Base):
+    """One row: where the chain ends."""
+
+    __tablename__ = "audit_head"
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+@dataclass(frozen=True, slots=True)
+class ChainCheck:
+    """ok: the chain is whole. broken_at: the first seq that does not fit; `what` says why."""
+
+    ok: bool
+    entries: int
+    head: str
+    broken_at: int | None = None
+    what: str = ""
+
+
+async def append(
+    db: AsyncSession,
+    *,
+    at: datetime,
+    action: str,
+    subject_kind: str,
+    subject_id: str,
+    person_id: PersonId | None = None,
+    org_id: OrgId | None = None,
+    reason: str = "",
+    detail: Mapping[str, Any] | None = None,
+) -> int:
+    """Returns the entry's seq. `detail` must be JSON; it holds ids, never names or numbers of visitors."""
+    claim = (
+        update(AuditHead)
+        .where(AuditHead.id == 1)
+        .values(seq=AuditHead.seq + 1)
+        .returning(AuditHead.seq, AuditHead.hash)
+        .execution_options(synchronize_session=False)
+    )
+    seq, prev_hash = (await db.execute(claim)).one()
+    fields: dict[str, Any] = {
+        "seq": seq,
+        "at": at,
+        "person_id": person_id,
+        "action": action,
+        "subject_kind": subject_kind,
+        "subject_id": subject_id,
+        "org_id": org_id,
+        "reason": reason[:500],
+        "detail": dict(detail or {}),
+        "prev_hash": prev_hash,
+    }
+    fields["hash"] = entry_hash(fields)
+    await db.execute(insert(AuditEntry).values(**fields))
+    await db.execute(
+        update(AuditHead)
+        .where(AuditHead.id == 1)
+        .values(hash=fields["hash"])
+        .execution_options(synchronize_session=False)
+    )
+    return int(seq)
+
+
+def entry_hash(fields: Mapping[str, Any]) -> str:
+    """SHA-256 over canonical JSON (sorted keys, no spaces, UTF-8) of all fields but `hash`; `at` in microseconds, UTC."""
+    plain = {name: value for name, value in fields.items() if name != "hash"}
+    plain["at"] = fields["at"].astimezone(UTC).isoformat(timespec="microseconds")
+    line = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(line.encode()).hexdigest()
+
+
+async def entries(db: AsyncSession, after: int = 0, batch: int = 1000) -> AsyncIterator[AuditEntry]:
+    """In order, `batch` at a time in memory."""
+    while True:
+        query = select(AuditEntry).where(AuditEntry.seq > after).order_by(AuditEntry.seq).limit(batch)
+        rows = (await db.scalars(query)).all()
+        for row in rows:
+            yield row
+        if len(rows) < batch:
+            return
+        after = rows[-1].seq
+        db.expunge_all()
+
+
+async def verify_chain(db: AsyncSession) -> ChainCheck:
+    """Walks the whole chain: altered, removed, inserted and cut-off entries are found."""
+    prev_hash, seq = GENESIS, 0
+    async for row in entries(db):
+        what = _flaw(row, seq + 1, prev_hash)
+        if what:
+            return ChainCheck(False, seq, prev_hash, row.seq, what)
+        prev_hash, seq = row.hash, row.seq
+    head = await db.get_one(AuditHead, 1, populate_existing=True)
+    if (head.seq, head.hash) != (seq, prev_hash):
+        return ChainCheck(False, seq, prev_hash, seq + 1, "the end of the chain is missing")
+    return ChainCheck(True, seq, prev_hash)
+
+
+async def export(db: AsyncSession) -> AsyncIterator[str]:
+    """One line of JSON per entry, from which anybody can recompute the chain with `sha256sum` and a JSON tool."""
+    async for row in entries(db):
+        fields = _fields(row)
+        fields["at"] = row.at.isoformat(timespec="microseconds")
+        yield json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _fields(row: AuditEntry) -> dict[str, Any]:
+    return {column.key: getattr(row, column.key) for column in AuditEntry.__mapper__.column_attrs}
+
+
+def _flaw(row: AuditEntry, expected_seq: int, prev_hash: str) -> str:
+    if row.seq != expected_seq:
+        return "entries are missing"
+    if row.prev_hash != prev_hash:
+        return "the link to the entry before is wrong"
+    if row.hash != entry_hash(_fields(row)):
+        return "the entry was altered"
+    return ""
