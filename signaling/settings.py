@@ -64,24 +64,9 @@ class Settings(BaseSettings):
         default=None, description="`unix:/path` of the media worker; without it `run/media.sock`"
     )
 
-    session_idle_s: int = Field(
-        default=12 * 3600, ge=60, description="a log-in ends after so many seconds without a request"
-    )
-    session_lifetime_s: int = Field(
-        default=30 * 86400, ge=60, description="a log-in ends after so many seconds in any case"
-    )
-    password_link_s: int = Field(
-        default=3 * 86400, ge=60, description="a one-time password link is valid for so many seconds"
-    )
     login_attempts_per_minute: int = Field(default=20, ge=1, description="log-in attempts a minute and address")
     offer_seconds: int = Field(
         default=30, ge=5, le=300, description="a lawyer may think about an offer for so many seconds"
-    )
-    callback_after_s: int = Field(
-        default=300, ge=0, description="a waiting visitor is offered a callback after so many seconds"
-    )
-    wrap_up_protected_s: int = Field(
-        default=90, ge=0, description="no new offer for so many seconds after a consultation"
     )
 
     disk_reserve_mb: int = Field(default=512, ge=1, description="recording does not start with less free space (MiB)")
