@@ -41,7 +41,10 @@ class Settings(BaseSettings):
         default=None, description="file of the master key; without it `keys/master.key`"
     )
 
-    host: str = Field(default="127.0.0.1", description="address the web server listens on")
+    host: str = Field(
+        default="0.0.0.0",  # noqa: S104  # the stations are other machines
+        description="address the web server listens on; the demo always takes 127.0.0.1",
+    )
     port: int = Field(default=8443, ge=0, le=65535, description="port the web server listens on; 0 takes a free one")
     tls: bool = Field(default=True, description="serve https; false only behind a proxy that does, or on 127.0.0.1")
     tls_certificate: Path | None = Field(

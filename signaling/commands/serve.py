@@ -1,0 +1,114 @@
+"""`lawlink serve`: the server of an initialised installation, https by default."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import ssl
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from signaling import logs, tls
+from signaling.app import build_app
+from signaling.commands import CommandFailed, settings_from
+from signaling.key_files import KeysMissing, missing_keys
+from signaling.settings import Settings
+from signaling.tls import CertificateError, ServerCertificate
+
+RENEWAL_CHECK_S: Final = 6 * 3600
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, help="data directory (LAWLINK_DATA)")
+    parser.add_argument("--host", help="address to listen on (LAWLINK_HOST)")
+    parser.add_argument("--port", type=int, help="port to listen on (LAWLINK_PORT)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings = settings_from(data=arguments.data, host=arguments.host, port=arguments.port)
+    missing = missing_keys(settings)
+    if missing:
+        raise CommandFailed(f"{missing[0]} is missing: run `lawlink init` first (or `lawlink demo` to look around)")
+    logs.configure(settings.log_level, settings.log_format)
+    return serve(settings, lambda url: log.info("serving %s", url))
+
+
+def serve(settings: Settings, started: Callable[[str], None]) -> int:
+    """Serves until SIGINT or SIGTERM; calls `started` with the address when it answers."""
+    try:
+        asyncio.run(_serve(settings, started))
+    except (KeysMissing, CertificateError) as error:
+        raise CommandFailed(str(error)) from error
+    except OSError as error:
+        raise CommandFailed(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}") from error
+    return 0
+
+
+async def _serve(settings: Settings, started: Callable[[str], None]) -> None:
+    certificate = await asyncio.to_thread(_certificate, settings) if settings.tls else None
+    context = certificate.context() if certificate else None
+    app = build_app(settings, authority=certificate.authority if certificate else None)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port, ssl_context=context)
+        await site.start()
+        started(address(settings, runner.addresses[0][1]))
+        async with _renewing(settings, certificate, context):
+            await _until_told_to_stop()
+    finally:
+        await runner.cleanup()
+
+
+def address(settings: Settings, port: int) -> str:
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104  # compared, not bound
+    return f"{'https' if settings.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _certificate(settings: Settings) -> ServerCertificate:
+    if settings.tls_certificate and settings.tls_key:
+        return tls.configured(settings.tls_certificate, settings.tls_key)
+    names = tls.own_names(settings.tls_names, settings.host)
+    return tls.issued(settings.data / "tls", names, datetime.now(UTC))
+
+
+@contextlib.asynccontextmanager
+async def _renewing(
+    settings: Settings, certificate: ServerCertificate | None, context: ssl.SSLContext | None
+) -> AsyncIterator[None]:
+    """Looks four times a day whether the certificate file is newer or due; new connections get the new one."""
+    if certificate is None or context is None:
+        yield
+        return
+    log.info("certificate SHA-256 %s until %s", certificate.fingerprint(), certificate.ends_at.date())
+    task = asyncio.create_task(_renew(settings, context))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _renew(settings: Settings, context: ssl.SSLContext) -> None:
+    while True:
+        await asyncio.sleep(RENEWAL_CHECK_S)
+        try:
+            certificate = await asyncio.to_thread(_certificate, settings)
+            certificate.load_into(context)
+        except CertificateError:
+            log.exception("the certificate could not be renewed; the old one stays")
+
+
+async def _until_told_to_stop() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
