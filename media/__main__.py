@@ -21,7 +21,7 @@ from media.clock import SystemClock
 from media.control import application
 from media.port import MediaPort, PortError, default_hosts
 from media.relay import Limits
-from media.worker import Worker, tune_garbage_collection
+from media.worker import RESERVE_BYTES, Worker, tune_garbage_collection
 
 CONTROL_HELP = (
     "where to serve the control API: unix:PATH, or tcp:HOST:PORT (beyond this machine only with --control-cert)"
@@ -56,6 +56,16 @@ def parser() -> argparse.ArgumentParser:
         help="address to offer as well: the public one behind 1:1 NAT (repeatable)",
     )
     flags.add_argument("--port", type=int, default=0, metavar="N", help="UDP port for all media (default: a free one)")
+    flags.add_argument(
+        "--journals", type=Path, metavar="DIR", help="where recordings may be written (default: none are)"
+    )
+    flags.add_argument(
+        "--reserve-mb",
+        type=int,
+        default=RESERVE_BYTES >> 20,
+        metavar="N",
+        help="free MiB that a recording needs to start; default %(default)s",
+    )
     flags.add_argument("--max-rooms", type=int, default=limits.rooms, metavar="N", help="default %(default)s")
     flags.add_argument("--max-peers", type=int, default=limits.peers, metavar="N", help="default %(default)s")
     flags.add_argument(
@@ -65,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="in one room; default %(default)s",
     )
+    flags.add_argument("--max-recordings", type=int, default=limits.recordings, metavar="N", help="default %(default)s")
     flags.add_argument(
         "--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"], help="default %(default)s"
     )
@@ -138,8 +149,8 @@ async def serve(flags: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     port = MediaPort(flags.host or default_hosts(), flags.port, flags.public)
-    limits = Limits(rooms=flags.max_rooms, participants=flags.max_participants, peers=flags.max_peers)
-    worker = Worker(port, SystemClock(), limits)
+    limits = Limits(flags.max_rooms, flags.max_participants, flags.max_peers, flags.max_recordings)
+    worker = Worker(port, SystemClock(), limits, flags.journals, flags.reserve_mb << 20)
     async with worker.serving(), control_api(worker, flags) as control:
         tune_garbage_collection()
         udp = [{"host": host, "port": port.port} for host in port.hosts]

@@ -1,5 +1,8 @@
 """The control API of media/CONTROL.md: HTTP and JSON over a Unix socket or TCP."""
 
+import base64
+import binascii
+import dataclasses
 import json
 import os
 import re
@@ -9,8 +12,11 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from media import stats
+from media.journal import KEY_BYTES
 from media.negotiation import VersionConflict
+from media.recording import DirectoryRefused, DiskFull, RecordingConflict
 from media.relay import LimitReached, NotFound
+from media.room import Room
 from media.sdp import SdpError
 from media.worker import Worker
 
@@ -18,6 +24,7 @@ API_VERSION = 1
 MAX_BODY = 128 * 1024
 MAX_WAIT = 30.0
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_CAUSE = re.compile(r"[a-z_]{1,32}")
 WORKER = web.AppKey("worker", Worker)
 
 _T = TypeVar("_T")
@@ -28,17 +35,15 @@ class BadRequest(Exception):
     """The request cannot be understood; the text says why."""
 
 
-class Conflict(Exception):
-    """The request is right, but not in this state."""
-
-
 _STATUS: dict[type[Exception], tuple[int, str]] = {
     BadRequest: (400, "bad_request"),
     SdpError: (400, "bad_request"),
     NotFound: (404, "not_found"),
-    Conflict: (409, "conflict"),
+    DirectoryRefused: (400, "bad_request"),
     VersionConflict: (409, "conflict"),
+    RecordingConflict: (409, "conflict"),
     LimitReached: (429, "limit"),
+    DiskFull: (507, "disk_full"),
 }
 
 
@@ -60,6 +65,9 @@ def application(worker: Worker) -> web.Application:
             web.post("/v1/peers/{peer_id}/answer", answer),
             web.post("/v1/peers/{peer_id}/restart", restart),
             web.post("/v1/peers/{peer_id}/offer", offer_again),
+            web.post("/v1/rooms/{room_id}/recording", start_recording),
+            web.post("/v1/rooms/{room_id}/recording/pause", pause_recording),
+            web.post("/v1/rooms/{room_id}/recording/stop", stop_recording),
         ]
     )
     return app
@@ -67,8 +75,12 @@ def application(worker: Worker) -> web.Application:
 
 @web.middleware
 async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    worker = request.app[WORKER]
+    worker.touch()
     try:
-        return await handler(request)
+        reply = await handler(request)
+        worker.touch()  # a long poll that was waited for is contact too
+        return reply
     except tuple(_STATUS) as error:
         status, code = _STATUS[type(error)]
         extra = {"limit": error.name} if isinstance(error, LimitReached) else {}
@@ -118,9 +130,10 @@ async def health(request: web.Request) -> web.Response:
             "uptime_s": round(worker.clock.monotonic() - worker.started_at, 3),
             "rooms": len(worker.relay.rooms),
             "peers": len(worker.relay.peers()),
-            "recordings": 0,
+            "recordings": worker.recordings.active,
             "udp": [{"host": host, "port": port.port} for host in port.hosts],
             "last_event": worker.events.last,
+            "limits": dataclasses.asdict(worker.limits),
         }
     )
 
@@ -147,21 +160,28 @@ async def statistics(request: web.Request) -> web.Response:
 
 
 async def list_rooms(request: web.Request) -> web.Response:
-    rooms = request.app[WORKER].relay.rooms.values()
-    return web.json_response({"rooms": [room.as_json() for room in rooms]})
+    worker = request.app[WORKER]
+    return web.json_response({"rooms": [_room_json(worker, room) for room in worker.relay.rooms.values()]})
+
+
+def _room_json(worker: Worker, room: Room) -> dict[str, object]:
+    recording = worker.recordings.of_room(room.room_id)
+    return room.as_json() | {"recording": recording.as_json() if recording is not None else None}
 
 
 async def open_room(request: web.Request) -> web.Response:
     await _body(request)
-    return web.json_response(request.app[WORKER].relay.open_room(_identifier(request, "room_id")).as_json())
+    worker = request.app[WORKER]
+    return web.json_response(_room_json(worker, worker.relay.open_room(_identifier(request, "room_id"))))
 
 
 async def read_room(request: web.Request) -> web.Response:
-    return web.json_response(request.app[WORKER].relay.room(_identifier(request, "room_id")).as_json())
+    worker = request.app[WORKER]
+    return web.json_response(_room_json(worker, worker.relay.room(_identifier(request, "room_id"))))
 
 
 async def close_room(request: web.Request) -> web.Response:
-    request.app[WORKER].relay.close_room(_identifier(request, "room_id"))
+    await request.app[WORKER].close_room(_identifier(request, "room_id"))
     return web.json_response({})
 
 
@@ -194,3 +214,46 @@ async def restart(request: web.Request) -> web.Response:
 async def offer_again(request: web.Request) -> web.Response:
     _, peer = request.app[WORKER].relay.peer(_identifier(request, "peer_id"))
     return web.json_response({"offer": peer.offer().as_json()})
+
+
+async def start_recording(request: web.Request) -> web.Response:
+    body = await _body(request)
+    worker = request.app[WORKER]
+    room = worker.relay.room(_identifier(request, "room_id"))
+    recording_id, directory = _field(body, "recording_id", str), _field(body, "directory", str)
+    if not _ID.fullmatch(recording_id):
+        raise BadRequest("recording_id must be 1 to 64 characters of A-Z a-z 0-9 _ . : -")
+    recording = await worker.recordings.start(room, recording_id, _key(body), directory)
+    reply = {"recording_id": recording.recording_id, "state": recording.state.value, "at_us": recording.at_us}
+    return web.json_response(reply)
+
+
+def _key(body: dict[str, Any]) -> bytes:
+    try:
+        key = base64.b64decode(_field(body, "key", str), validate=True)
+    except binascii.Error as error:
+        raise BadRequest("key must be base64") from error
+    if len(key) != KEY_BYTES:
+        raise BadRequest(f"key must have {KEY_BYTES} bytes")
+    return key
+
+
+async def pause_recording(request: web.Request) -> web.Response:
+    worker, room_id, cause = await _halt(request)
+    recording = await worker.recordings.pause(room_id, cause)
+    return web.json_response({"state": recording.state.value, "at_us": recording.at_us})
+
+
+async def stop_recording(request: web.Request) -> web.Response:
+    worker, room_id, cause = await _halt(request)
+    recording = await worker.recordings.stop(room_id, cause)
+    journals = [part.as_json() for part in recording.closed]
+    return web.json_response({"state": recording.state.value, "at_us": recording.at_us, "journals": journals})
+
+
+async def _halt(request: web.Request) -> tuple[Worker, str, str]:
+    cause = _field(await _body(request), "cause", str)
+    if not _CAUSE.fullmatch(cause):
+        raise BadRequest("cause must be 1 to 32 characters of a-z and _")
+    worker = request.app[WORKER]
+    return worker, worker.relay.room(_identifier(request, "room_id")).room_id, cause

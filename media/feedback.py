@@ -192,9 +192,9 @@ class Feedback:
             return
         sent = message.sender_info
         stream.reported_at, stream.reported_ntp, stream.reported_rtp = now, sent.ntp_timestamp, sent.rtp_timestamp
-        stream.reported_packets, stream.reported_octets = sent.packet_count, sent.octet_count
+        stream.last_report = bytes(message)
         if stream.tap_report is not None:
-            stream.tap_report(bytes(message), now)
+            stream.tap_report(stream.last_report, now)
         for out in stream.subscriptions:
             out.feedback.send_sender_report(out, stream, 0.0, now)
 

@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from media.clock import MediaClock
 from media.events import EventLog
@@ -47,6 +47,8 @@ class Relay:
         self.gappy: set[Stream] = set()
         self._engine = Engine(port, self.forwarder, Identity(), clock, self.gappy)
         self.rooms: dict[str, Room] = {}
+        self.tickers: list[Callable[[float], None]] = []
+        """Called on every tick with the time."""
         self._closing: set[asyncio.Future[None]] = set()
 
     def emit(self, kind: str, room_id: str, fields: dict[str, object]) -> None:
@@ -119,6 +121,8 @@ class Relay:
                 self.gappy.discard(stream)
         for peer in self.peers():
             peer.tick(now)
+        for tick in self.tickers:
+            tick(now)
 
     async def close(self) -> None:
         for room_id in list(self.rooms):

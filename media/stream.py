@@ -59,6 +59,7 @@ class Stream:
         "keyframe_due",
         "keyframes_asked",
         "last_at",
+        "last_report",
         "last_ts",
         "late",
         "mask",
@@ -77,8 +78,6 @@ class Stream:
         "repaired",
         "reported_at",
         "reported_ntp",
-        "reported_octets",
-        "reported_packets",
         "reported_rtp",
         "ring",
         "source",
@@ -108,7 +107,8 @@ class Stream:
         self.prior_expected = self.prior_received = self.prior_octets = 0
         self.rate, self.rate_at = 0.0, now
         self.reported_at = 0.0
-        self.reported_ntp = self.reported_rtp = self.reported_packets = self.reported_octets = 0
+        self.last_report = b""
+        self.reported_ntp = self.reported_rtp = 0
         self.keyframe_at = self.keyframe_due = 0.0
         self.keyframes_asked = 0
 
