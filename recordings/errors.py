@@ -1,0 +1,41 @@
+"""What can go wrong with a recording, as types; every text says what to do."""
+
+
+class RecordingError(Exception):
+    """Base of everything `recordings` raises on purpose."""
+
+
+class NotFound(RecordingError):
+    """No such recording, bag, file or replay."""
+
+
+class WrongState(RecordingError):
+    """The recording has moved on; `state` tells where it is now."""
+
+    def __init__(self, text: str, state: str) -> None:
+        super().__init__(text)
+        self.state = state
+
+
+class KeyUnavailable(RecordingError):
+    """The master key that wrapped a data key is not at hand, or the data key was destroyed."""
+
+
+class Damaged(RecordingError):
+    """Stored bytes are not what was written: altered, cut short, or another file's."""
+
+
+class StorageFull(RecordingError):
+    """No room to seal; the journals stay and sealing is tried again."""
+
+
+class SealingFailed(RecordingError):
+    """The journals could not be made into a bag; they stay, and `Archive.finish` may be tried again."""
+
+
+class Invalid(RecordingError):
+    """A field of a request cannot be used; `field` names it."""
+
+    def __init__(self, field: str, text: str) -> None:
+        super().__init__(text)
+        self.field = field

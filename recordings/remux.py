@@ -1,0 +1,208 @@
+"""Journals → sealed WebM parts, in a process of its own: `python -m recordings.remux`.
+
+The order comes as JSON on standard input, because a key must not stand in a command line::
+
+    {"recording_id": "…", "key": "<64 hex digits>", "journals": ["<path>", …], "staging": "<directory>"}
+
+and the answer as JSON on standard output: `Remuxed`. Parts are sealed under `key` and the name
+`data/media/<publication>/<n>.webm`; no byte of media reaches the disk in plain.
+"""
+
+import json
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av.logging
+
+from media.journal import JournalError
+from recordings.chunks import SealingFile, read_sealed
+from recordings.clock_fit import ClockFit, Line, fit_clock, fit_relay
+from recordings.digests import digest, file_sha256
+from recordings.part import PartGap, PartMuxer, PartResult, Scan, scan
+from recordings.rtp import Reception
+
+MIME = {"opus": 'audio/webm; codecs="opus"', "vp8": 'video/webm; codecs="vp8"'}
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of a bag as it is and as it is stored: content digests for the manifests, the sealed bytes' for fixity."""
+
+    path: str
+    bytes: int
+    sha256: str
+    sm3: str
+    sealed_bytes: int
+    sealed_sha256: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """A finished part; `stored` is None when its journal held no decodable frame. `clock` and `journal` go into
+    index.json.
+    """
+
+    publication_id: str
+    participant_id: str
+    source: str
+    codec: str
+    part: int
+    stored: StoredFile | None
+    result: PartResult
+    clock: dict[str, Any]
+    journal: dict[str, Any]
+
+
+@dataclass
+class Remuxed:
+    """All parts by publication and number, and the journals that could not be read: {path, text}."""
+
+    parts: list[Part] = field(default_factory=list)
+    unreadable: list[dict[str, str]] = field(default_factory=list)
+
+    def dump(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def load(cls, answer: bytes) -> "Remuxed":
+        raw = json.loads(answer)
+        return cls([_load_part(part) for part in raw["parts"]], raw["unreadable"])
+
+
+def remux(key: bytes, journals: Iterable[Path], staging: Path) -> Remuxed:
+    """Write every journal's part under `staging`. Raises OSError (a full disk); journals that cannot be read are
+    listed.
+    """
+    done = Remuxed()
+    scans = []
+    for path in sorted(journals):
+        try:
+            scans.append(scan(path, key))
+        except JournalError as error:
+            done.unreadable.append({"path": path.name, "text": str(error)})
+    scans.sort(key=lambda found: (found.header.publication_id, found.header.started_wall_us, found.path.name))
+    relays = _relay_lines(scans)
+    numbers: defaultdict[str, int] = defaultdict(int)
+    for found in scans:
+        numbers[found.header.publication_id] += 1
+        number = numbers[found.header.publication_id]
+        done.parts.append(_remux_part(found, relays.get(found.path), number, key, staging))
+    return done
+
+
+def _load_part(raw: dict[str, Any]) -> Part:
+    result = raw["result"]
+    gaps = [PartGap(**gap) for gap in result["gaps"]]
+    size = tuple(result["size"]) if result["size"] else None
+    raw["result"] = PartResult(**{**result, "gaps": gaps, "size": size, "reception": Reception(**result["reception"])})
+    raw["stored"] = StoredFile(**raw["stored"]) if raw["stored"] else None
+    return Part(**raw)
+
+
+def part_path(publication_id: str, part: int) -> str:
+    return f"data/media/{publication_id}/{part}.webm"
+
+
+def _relay_lines(scans: Iterable[Scan]) -> Mapping[Path, Line | None]:
+    """One line per connection: the parts of a participant whose times overlap came over the same one."""
+    lines: dict[Path, Line | None] = {}
+    by_participant: defaultdict[str, list[Scan]] = defaultdict(list)
+    for found in scans:
+        by_participant[found.header.participant_id].append(found)
+    for own in by_participant.values():
+        group: list[Scan] = []
+        for found in sorted(own, key=lambda one: one.first_wall_us):
+            if group and found.first_wall_us > max(one.last_wall_us for one in group):
+                _fit_group(group, lines)
+                group = []
+            group.append(found)
+        _fit_group(group, lines)
+    return lines
+
+
+def _fit_group(group: list[Scan], lines: dict[Path, Line | None]) -> None:
+    line = fit_relay([report for found in group for report in found.reports])
+    lines.update({found.path: line for found in group})
+
+
+def _remux_part(found: Scan, relay: Line | None, number: int, key: bytes, staging: Path) -> Part:
+    header = found.header
+    name = part_path(header.publication_id, number)
+    result, stored, clock = PartResult(), None, {}
+    if found.arrivals:
+        fit = fit_clock(found.reports, found.arrivals, header.clock_rate, relay)
+        result = _write(found, fit, key, staging / name, name)
+        clock = {
+            "source": fit.source,
+            "points": fit.points,
+            "skew_ppm": round(fit.skew_ppm, 2),
+            "residual_us": round(fit.residual_us),
+        }
+    if result.frames:
+        stored = _stored(key, staging / name, name)
+    return Part(
+        publication_id=header.publication_id,
+        participant_id=header.participant_id,
+        source=header.source,
+        codec=header.codec,
+        part=number,
+        stored=stored,
+        result=result,
+        clock=clock,
+        journal={
+            "part": header.part,
+            "boot_id": header.boot_id,
+            "bytes": found.path.stat().st_size,
+            "blocks": found.blocks,
+            "head": found.head,
+            "first_us": found.first_wall_us or header.started_wall_us,
+            "last_us": found.last_wall_us or header.started_wall_us,
+            "close_reason": found.close_reason,
+            "recovery": found.recovery,
+            "overflow": found.overflow,
+        },
+    )
+
+
+def _write(found: Scan, fit: ClockFit, key: bytes, target: Path, name: str) -> PartResult:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("w+b", buffering=0) as raw, SealingFile(raw, key, name) as sealing:
+        try:
+            result = PartMuxer(found, fit, sealing).run(key)
+        except BaseException:
+            sealing.abort()
+            raise
+    if not result.frames:
+        target.unlink()
+    return result
+
+
+def _stored(key: bytes, target: Path, name: str) -> StoredFile:
+    with target.open("rb") as file:
+        plain = digest(read_sealed(file, key, name))
+        file.seek(0)
+        sealed = file_sha256(iter(lambda: file.read(1 << 20), b""))
+        return StoredFile(name, plain.bytes, plain.sha256, plain.sm3, file.tell(), sealed)
+
+
+def main() -> int:
+    os.nice(10)
+    # Failures raise; what libavformat only remarks on is no business of standard error.
+    av.logging.set_level(av.logging.FATAL)
+    order = json.load(sys.stdin)
+    try:
+        done = remux(bytes.fromhex(order["key"]), map(Path, order["journals"]), Path(order["staging"]))
+    except OSError as error:
+        print(json.dumps({"errno": error.errno, "text": str(error)}))
+        return 1
+    sys.stdout.buffer.write(done.dump())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
