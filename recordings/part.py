@@ -5,15 +5,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from io import RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 from media.journal import JournalHeader, JournalReader, Kind, Record
 from recordings.clock_fit import Arrival, ClockFit, Report
 from recordings.frames import Frame, opus_filler, opus_frames, opus_samples, vp8_frames, vp8_size
-from recordings.rtp import Malformed, Reception, Unwrapper, in_order, parse_header, parse_sender_report, read_packets
+from recordings.parts import Cause, PartGap, PartResult
+from recordings.rtp import Malformed, Unwrapper, in_order, parse_header, parse_sender_report, read_packets
 from recordings.webm import WebmWriter
-
-Cause = Literal["loss", "dtx", "mute", "idle", "keyframe"]
 
 _WINDOW = {"vp8": 1024, "opus": 128}
 _OPUS_GAP_TICKS = 480
@@ -43,35 +42,6 @@ class Scan:
     recovery: dict[str, int] | None = None
     blocks: int = 0
     head: str = ""
-
-
-@dataclass
-class PartGap:
-    """A span without frames inside a part, in ms of the part; `missing_ms` is less than the span when short ones were
-    joined.
-    """
-
-    from_ms: int
-    to_ms: int
-    cause: Cause
-    missing_ms: int
-
-
-@dataclass
-class PartResult:
-    """What was written. `start_us` is the wall time of the part's first frame, `duration_ms` runs to the end of the
-    last.
-    """
-
-    start_us: int = 0
-    duration_ms: int = 0
-    frames: int = 0
-    keyframes: int = 0
-    filler: int = 0
-    implausible: int = 0
-    size: tuple[int, int] | None = None
-    gaps: list[PartGap] = field(default_factory=list)
-    reception: Reception = field(default_factory=Reception)
 
 
 def scan(path: Path, key: bytes) -> Scan:

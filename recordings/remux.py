@@ -13,9 +13,7 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import av.logging
 
@@ -23,55 +21,8 @@ from media.journal import JournalError
 from recordings.chunks import SealingFile, read_sealed
 from recordings.clock_fit import ClockFit, Line, fit_clock, fit_relay
 from recordings.digests import digest, file_sha256
-from recordings.part import PartGap, PartMuxer, PartResult, Scan, scan
-from recordings.rtp import Reception
-
-MIME = {"opus": 'audio/webm; codecs="opus"', "vp8": 'video/webm; codecs="vp8"'}
-
-
-@dataclass(frozen=True)
-class StoredFile:
-    """A file of a bag as it is and as it is stored: content digests for the manifests, the sealed bytes' for fixity."""
-
-    path: str
-    bytes: int
-    sha256: str
-    sm3: str
-    sealed_bytes: int
-    sealed_sha256: str
-
-
-@dataclass(frozen=True)
-class Part:
-    """A finished part; `stored` is None when its journal held no decodable frame. `clock` and `journal` go into
-    index.json.
-    """
-
-    publication_id: str
-    participant_id: str
-    source: str
-    codec: str
-    part: int
-    stored: StoredFile | None
-    result: PartResult
-    clock: dict[str, Any]
-    journal: dict[str, Any]
-
-
-@dataclass
-class Remuxed:
-    """All parts by publication and number, and the journals that could not be read: {path, text}."""
-
-    parts: list[Part] = field(default_factory=list)
-    unreadable: list[dict[str, str]] = field(default_factory=list)
-
-    def dump(self) -> bytes:
-        return json.dumps(asdict(self)).encode()
-
-    @classmethod
-    def load(cls, answer: bytes) -> "Remuxed":
-        raw = json.loads(answer)
-        return cls([_load_part(part) for part in raw["parts"]], raw["unreadable"])
+from recordings.part import PartMuxer, Scan, scan
+from recordings.parts import Part, PartResult, Remuxed, StoredFile, part_path
 
 
 def remux(key: bytes, journals: Iterable[Path], staging: Path) -> Remuxed:
@@ -93,19 +44,6 @@ def remux(key: bytes, journals: Iterable[Path], staging: Path) -> Remuxed:
         number = numbers[found.header.publication_id]
         done.parts.append(_remux_part(found, relays.get(found.path), number, key, staging))
     return done
-
-
-def _load_part(raw: dict[str, Any]) -> Part:
-    result = raw["result"]
-    gaps = [PartGap(**gap) for gap in result["gaps"]]
-    size = tuple(result["size"]) if result["size"] else None
-    raw["result"] = PartResult(**{**result, "gaps": gaps, "size": size, "reception": Reception(**result["reception"])})
-    raw["stored"] = StoredFile(**raw["stored"]) if raw["stored"] else None
-    return Part(**raw)
-
-
-def part_path(publication_id: str, part: int) -> str:
-    return f"data/media/{publication_id}/{part}.webm"
 
 
 def _relay_lines(scans: Iterable[Scan]) -> Mapping[Path, Line | None]:
