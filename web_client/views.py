@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from web_client.assets import Assets
-from web_client.homes import Link, home_of, workspaces_of
+from web_client.homes import WORKSPACES, Link, home_of, workspaces_of
 from web_client.language import LANGUAGES, Language, choose, load_languages
 from web_client.policy import page_headers
 
@@ -133,6 +133,7 @@ class Pages:
         )
         # The i18n extension adds this method at run time only.
         cast(Any, environment).install_gettext_translations(language.translations, newstyle=True)
+        environment.globals["workspaces"] = WORKSPACES
         environment.globals["asset"] = self.assets.url
         environment.filters["translated"] = language.translations.gettext
         environment.globals["states"] = environment.get_template("partials/states.html").module
