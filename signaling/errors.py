@@ -10,7 +10,10 @@ from aiohttp import web
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from scheduler.errors import Refused
+from scheduler import audit
+from scheduler.access import Viewer
+from scheduler.errors import Denied, Refused
+from signaling.keys import CLOCK, SESSIONS
 from signaling.logs import about, new_incident
 from signaling.messages import error_body
 from web_client.views import error_page
@@ -65,6 +68,8 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     try:
         return await handler(request)
     except Refused as refused:
+        if isinstance(refused, Denied):
+            await _note_denied(request, refused)
         return _answer(request, refused, STATUS[refused.code])
     except web.HTTPException as answer:
         if answer.status < HTTPStatus.BAD_REQUEST:
@@ -79,6 +84,25 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return _incident(request, error, AWAY)
     except Exception as error:
         return _incident(request, error, OURS)
+
+
+async def _note_denied(request: web.Request, denied: Denied) -> None:
+    """A refused permission goes into the log and the audit trail: somebody tried a door that is not theirs."""
+    viewer: Viewer | None = request.get("viewer")
+    if viewer is None:
+        return
+    log.warning("denied %s on %s %s to %s", denied.action, request.method, _pattern(request), viewer.person_id)
+    async with request.app[SESSIONS].begin() as db:
+        await audit.append(
+            db,
+            at=request.app[CLOCK].now(),
+            action="denied",
+            subject_kind="action",
+            subject_id=denied.action,
+            person_id=viewer.person_id,
+            org_id=viewer.org_id,
+            detail={"method": request.method, "route": _pattern(request)},
+        )
 
 
 def _incident(request: web.Request, error: Exception, refused: Refused) -> web.Response:
