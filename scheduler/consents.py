@@ -1,13 +1,28 @@
 """Who agreed to what, in which words: append-only rows, one per natural person and purpose."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Integer, String, UniqueConstraint
+from sqlalchemy import ForeignKey, String, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from scheduler.access import Action, Viewer
+from scheduler.consent_texts import Audience, ConsentText, current_text, keep_text, text_of_version
+from scheduler.consultations import (
+    Consultation,
+    Mode,
+    ParticipantRole,
+    consultation,
+    participant_of,
+    participants,
+)
 from scheduler.db import Base, Id, UtcDateTime, word
-from scheduler.ids import ConsentId, ConsultationId, ParticipantId, PersonId
+from scheduler.errors import Denied, NotFound
+from scheduler.ids import ConsentId, ConsultationId, ParticipantId, PersonId, new_id
+from scheduler.terms import MatterCategory
 
 
 class Purpose(StrEnum):
@@ -40,11 +55,12 @@ class Subject(StrEnum):
 
 
 class Consent(Base):
-    """A later row of the same subject replaces an earlier one; none is ever changed. consultation_id is NULL for a standing consent of staff."""
+    """A later row of the same subject replaces an earlier one; none is ever changed.
+
+    consultation_id is NULL for a standing consent of staff.
+    """
 
     __tablename__ = "consent"
-    __table_args__ = (UniqueConstraint("consultation_id", "subject", "subject_key", "purpose", "seq"),)
-
     id: Mapped[ConsentId] = mapped_column(Id, primary_key=True)
     consultation_id: Mapped[ConsultationId | None] = mapped_column(Id, ForeignKey("consultation.id"), index=True)
     subject: Mapped[Subject] = mapped_column(word(Subject))
@@ -53,7 +69,6 @@ class Consent(Base):
     person_id: Mapped[PersonId | None] = mapped_column(Id, ForeignKey("person.id"), index=True)
     participant_id: Mapped[ParticipantId | None] = mapped_column(Id, ForeignKey("participant.id"))
     purpose: Mapped[Purpose] = mapped_column(word(Purpose))
-    seq: Mapped[int] = mapped_column(Integer)
     answer: Mapped[Answer] = mapped_column(word(Answer))
     method: Mapped[Method] = mapped_column(word(Method))
     text_version: Mapped[str] = mapped_column(String(40))
@@ -64,9 +79,171 @@ class Consent(Base):
 
 
 class Barrier(StrEnum):
-    """Why nothing may be recorded; the first three are causes of PROTOCOL.md's RecordingState."""
+    """Why nothing may be recorded; the first three are causes in PROTOCOL.md's RecordingState."""
 
     REFUSED = "refused"
     CRIMINAL = "criminal"
     WITHDRAWN = "withdrawn"
     TELEPHONE = "telephone"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingConsent:
+    """answer: the visitor's, for records and screens. barrier: None when recording is allowed."""
+
+    answer: Answer
+    barrier: Barrier | None
+    text_version: str
+    text_sha256: str
+    guardian_name: str
+    given_at: datetime
+
+    @property
+    def allowed(self) -> bool:
+        return self.barrier is None
+
+
+async def record_answer(
+    db: AsyncSession,
+    *,
+    subject: Subject,
+    answer: Answer,
+    method: Method,
+    text: ConsentText,
+    now: datetime,
+    created_by: PersonId | None,
+    consultation_id: ConsultationId | None = None,
+    person_id: PersonId | None = None,
+    participant_id: ParticipantId | None = None,
+    subject_key: str = "",
+    guardian_name: str = "",
+    purpose: Purpose = Purpose.RECORDING,
+) -> Consent:
+    """Appends a row; the subject's latest row is the one in force."""
+    await keep_text(db, text, now)
+    key = (subject_key or person_id or participant_id or "")[:80]
+    row = Consent(
+        id=ConsentId(new_id()),
+        consultation_id=consultation_id,
+        subject=subject,
+        subject_key=key,
+        person_id=person_id,
+        participant_id=participant_id,
+        purpose=purpose,
+        answer=answer,
+        method=method,
+        text_version=text.version,
+        text_sha256=text.sha256,
+        guardian_name=guardian_name,
+        created_by=created_by,
+        created_at=now,
+    )
+    db.add(row)
+    await db.flush()
+    return row
+
+
+async def in_force(db: AsyncSession, consultation_id: ConsultationId) -> RecordingConsent:
+    """Whether this consultation may be recorded now. Everybody who is heard must have agreed and nobody may have withdrawn.
+
+    Criminal matters and telephone talks are never recorded, whatever was answered. Raises NotFound.
+    """
+    found = await consultation(db, consultation_id)
+    rows = await history(db, consultation_id)
+    visitor = [row for row in rows if row.subject is Subject.VISITOR]
+    if not visitor:
+        raise NotFound("这次会话没有同意记录。")
+    last = visitor[-1]
+    latest = {(row.subject, row.subject_key): row.answer for row in rows}
+    answers = [*latest.values(), *(await _standing_answers(db, found))]
+    return RecordingConsent(
+        answer=last.answer,
+        barrier=_barrier(found, answers),
+        text_version=last.text_version,
+        text_sha256=last.text_sha256,
+        guardian_name=last.guardian_name,
+        given_at=last.created_at,
+    )
+
+
+async def history(db: AsyncSession, consultation_id: ConsultationId) -> Sequence[Consent]:
+    """All answers about recording this consultation, in the order in which they were given."""
+    query = (
+        select(Consent)
+        .where(Consent.consultation_id == consultation_id, Consent.purpose == Purpose.RECORDING)
+        .order_by(Consent.id)
+    )
+    return (await db.scalars(query)).all()
+
+
+async def withdraw(
+    db: AsyncSession, consultation_id: ConsultationId, viewer: Viewer, now: datetime
+) -> RecordingConsent:
+    """「停止录制」: final for this consultation. The clerk presses for the visitor, the lawyer for himself. Already withdrawn is fine."""
+    before = await in_force(db, consultation_id)
+    participant = await participant_of(db, consultation_id, viewer.person_id)
+    if participant is None:
+        raise Denied(Action.STOP_RECORDING)
+    by_visitor = participant.role is ParticipantRole.CLERK
+    already = before.answer is Answer.WITHDRAWN if by_visitor else before.barrier is Barrier.WITHDRAWN
+    if not already:
+        await record_answer(
+            db,
+            consultation_id=consultation_id,
+            subject=Subject.VISITOR if by_visitor else Subject.STAFF,
+            person_id=None if by_visitor else viewer.person_id,
+            participant_id=participant.id,
+            subject_key="" if by_visitor else viewer.person_id,
+            answer=Answer.WITHDRAWN,
+            method=Method.CLERK_WITNESSED if by_visitor else Method.ON_SCREEN,
+            text=await text_of_version(db, before.text_version),
+            now=now,
+            created_by=viewer.person_id,
+            guardian_name=before.guardian_name,
+        )
+    return await in_force(db, consultation_id)
+
+
+async def set_standing(db: AsyncSession, person_id: PersonId, answer: Answer, now: datetime) -> None:
+    """A clerk's or lawyer's own consent to be recorded at work, given or withdrawn on the account."""
+    await record_answer(
+        db,
+        subject=Subject.STAFF,
+        person_id=person_id,
+        answer=answer,
+        method=Method.ON_SCREEN,
+        text=await current_text(db, Audience.STAFF),
+        now=now,
+        created_by=person_id,
+    )
+
+
+async def standing(db: AsyncSession, person_id: PersonId) -> Answer | None:
+    """None: never asked; counts as not given."""
+    query = (
+        select(Consent.answer)
+        .where(Consent.consultation_id.is_(None), Consent.person_id == person_id, Consent.purpose == Purpose.RECORDING)
+        .order_by(Consent.id.desc())
+        .limit(1)
+    )
+    return await db.scalar(query)
+
+
+async def _standing_answers(db: AsyncSession, found: Consultation) -> list[Answer]:
+    people = [row.person_id for row in await participants(db, found.id) if row.role is not ParticipantRole.INVITED]
+    # A standing refusal or withdrawal of staff reads as a refusal here: it was not made in this consultation.
+    return [
+        Answer.GIVEN if await standing(db, person_id) is Answer.GIVEN else Answer.REFUSED
+        for person_id in people
+        if person_id is not None
+    ]
+
+
+def _barrier(found: Consultation, answers: Sequence[Answer]) -> Barrier | None:
+    if found.category is MatterCategory.CRIMINAL:
+        return Barrier.CRIMINAL
+    if Answer.WITHDRAWN in answers:
+        return Barrier.WITHDRAWN
+    if Answer.REFUSED in answers:
+        return Barrier.REFUSED
+    return None if found.mode is Mode.VIDEO else Barrier.TELEPHONE

@@ -405,7 +405,6 @@ def upgrade() -> None:
         sa.Column("person_id", sa.String(length=26), nullable=True),
         sa.Column("participant_id", sa.String(length=26), nullable=True),
         sa.Column("purpose", sa.String(length=24), nullable=False),
-        sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("answer", sa.String(length=24), nullable=False),
         sa.Column("method", sa.String(length=24), nullable=False),
         sa.Column("text_version", sa.String(length=40), nullable=False),
@@ -417,14 +416,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["participant_id"], ["participant.id"], name=op.f("fk_consent_participant_id")),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_consent_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consent")),
-        sa.UniqueConstraint(
-            "consultation_id",
-            "subject",
-            "subject_key",
-            "purpose",
-            "seq",
-            name=op.f("uq_consent_consultation_id_subject_subject_key_purpose_seq"),
-        ),
     )
     op.create_index(op.f("ix_consent_consultation_id"), "consent", ["consultation_id"], unique=False)
     op.create_index(op.f("ix_consent_person_id"), "consent", ["person_id"], unique=False)
