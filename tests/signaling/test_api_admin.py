@@ -42,7 +42,7 @@ async def test_a_new_person_sets_the_password_by_the_link_and_logs_in(server: Se
     answer = await admin.post("/api/admin/people", new_person(server))
     assert answer.status == 200
     link = answer.json["link"]
-    assert link.startswith(f"{server.base}password/")
+    assert link.startswith(f"{server.base.origin()}/password/")
     async with server.browser() as browser:
         token = link.rsplit("/", 1)[1]
         assert (await browser.post("/api/password", {"token": token, "password": "lang genug 123"})).status == 200
