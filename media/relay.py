@@ -119,8 +119,10 @@ class Relay:
         for stream in list(self.gappy):
             if not stream.feedback.tend(stream, now):
                 self.gappy.discard(stream)
-        for peer in self.peers():
-            peer.tick(now)
+        for room in self.rooms.values():
+            for peer in room.peers():
+                peer.tick(now)
+            room.tick(now)
         for tick in self.tickers:
             tick(now)
 

@@ -10,6 +10,8 @@ from media.sdp import Source
 from media.stream import Stream
 
 MUTED_AFTER = 2.0
+GRACE = 10.0
+"""Seconds that publications outlive a lost peer: a reloaded page takes them up again without new offers to others."""
 
 
 class RoomOwner(Protocol):
@@ -23,6 +25,7 @@ class Participant:
     def __init__(self, participant_id: str) -> None:
         self.participant_id = participant_id
         self.peer: Peer | None = None
+        self.lost_at: float | None = None
         self.publications: dict[Source, Publication] = {}
 
 
@@ -49,7 +52,7 @@ class Room:
         if participant.peer is not None:
             self._close(participant.peer, Cause.REPLACED)
         peer = Peer(secrets.token_hex(8), participant_id, self._engine, self)
-        participant.peer = peer
+        participant.peer, participant.lost_at = peer, None
         for publication in self.publications():
             if publication.participant_id != participant_id:
                 peer.subscribe(publication)
@@ -72,6 +75,12 @@ class Room:
     def answered(self, peer: Peer) -> None:
         """The peer has answered; what changed meanwhile needs another offer."""
         self._offer_if_stale(peer)
+
+    def tick(self, now: float) -> None:
+        for participant in self.participants.values():
+            if participant.lost_at is not None and now - participant.lost_at > GRACE:
+                participant.lost_at = None
+                self._end_all(participant)
 
     def _close(self, peer: Peer, cause: Cause) -> None:
         peer.detach()
@@ -148,7 +157,7 @@ class Room:
         participant = self.participants.get(peer.participant_id)
         if participant is not None and participant.peer is peer:
             self._close(peer, cause)
-            self._end_all(participant)
+            participant.lost_at = self._engine.clock.monotonic()
 
     def on_declared(self, peer: Peer) -> None:
         participant = self.participants[peer.participant_id]
