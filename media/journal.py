@@ -5,6 +5,7 @@ written and fdatasync'ed before the next one, so a crash costs at most the open 
 commit.
 """
 
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from media.journal_format import (
     SALT_BYTES,
     BlockType,
     JournalAltered,
+    JournalBusy,
     JournalError,
     JournalHeader,
     JournalTruncated,
@@ -47,6 +49,7 @@ __all__ = [
     "LOST_MS_MAX",
     "RECORD_LIMIT",
     "JournalAltered",
+    "JournalBusy",
     "JournalError",
     "JournalHeader",
     "JournalReader",
@@ -130,6 +133,8 @@ class JournalWriter:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         file = os.fdopen(descriptor, "r+b", buffering=0)
         try:
+            # Held until the file is closed or the process dies, so that recovery never meets a living writer.
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             writer = cls(path, file, key, salt)
             _write_at(descriptor, MAGIC + salt, 0)
             writer._write(BlockType.HEADER, dump_header(header), os.fsync)
@@ -315,8 +320,18 @@ def recover(path: Path, key: bytes) -> Recovery:
     as it is.
 
     Only a torn last block is cut. Damage with whole blocks behind it is no crash: `JournalAltered` is raised and
-    nothing is changed. `JournalTruncated` is raised when not even the header is whole. Raises OSError.
+    nothing is changed. `JournalTruncated` is raised when not even the header is whole, `JournalBusy` while somebody
+    writes. Raises OSError.
     """
+    with path.open("r+b", buffering=0) as file:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise JournalBusy(f"{path.name}: is still being written; try again when its worker has stopped") from error
+        return _recover(path, file.fileno(), key)
+
+
+def _recover(path: Path, descriptor: int, key: bytes) -> Recovery:
     reader = JournalReader(path, key)
     try:
         reader.verify()
@@ -327,28 +342,20 @@ def recover(path: Path, key: bytes) -> Recovery:
         lost_ms_max = reader.recovery["lost_ms_max"] if reader.recovery else 0
         return Recovery(0, lost_ms_max, reader.blocks, reader.head_hex)
     truncated = path.stat().st_size - reader.good_bytes
-    head = _append_recovered(path, key, bytes.fromhex(reader.head_hex), reader.good_bytes, truncated)
-    return Recovery(truncated, LOST_MS_MAX, reader.blocks + 1, head)
+    chain = bytes.fromhex(reader.head_hex)
+    salt = os.urandom(SALT_BYTES)
+    plain = dump({"truncated_bytes": truncated, "lost_ms_max": LOST_MS_MAX})
+    block = seal(file_cipher(key, salt), BlockType.RECOVERED, 0, plain, chain, salt)
+    os.ftruncate(descriptor, reader.good_bytes)
+    _write_at(descriptor, block, reader.good_bytes)
+    os.fsync(descriptor)
+    return Recovery(truncated, LOST_MS_MAX, reader.blocks + 1, sha256(chain + block).hexdigest())
 
 
 def _blocks_behind(path: Path, offset: int) -> bool:
     with path.open("rb") as file:
         file.seek(offset + 1)
         return find_block(file.read())
-
-
-def _append_recovered(path: Path, key: bytes, chain: bytes, offset: int, truncated: int) -> str:
-    salt = os.urandom(SALT_BYTES)
-    plain = dump({"truncated_bytes": truncated, "lost_ms_max": LOST_MS_MAX})
-    block = seal(file_cipher(key, salt), BlockType.RECOVERED, 0, plain, chain, salt)
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        os.ftruncate(descriptor, offset)
-        _write_at(descriptor, block, offset)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    return sha256(chain + block).hexdigest()
 
 
 def _write_at(descriptor: int, content: bytes, offset: int) -> None:

@@ -49,6 +49,10 @@ class JournalTruncated(JournalError):
     """The file ends inside a block, as after a crash; `media.journal.recover` mends it."""
 
 
+class JournalBusy(JournalError):
+    """A writer still has the file open; try again when it has stopped."""
+
+
 class JournalAltered(JournalError):
     """Bytes differ from what was written, or the key is another recording's."""
 

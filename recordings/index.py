@@ -10,7 +10,7 @@ from recordings.dossier import stamp
 from recordings.parts import MIME, Part, Remuxed
 
 # Something that should have been recorded is not there; every other cause means that there was nothing to record.
-INCOMPLETE = frozenset({"crash", "overflow", "disk_full", "worker_lost", "server_lost", "unreadable"})
+INCOMPLETE = frozenset({"crash", "overflow", "disk_full", "worker_lost", "server_lost", "failed", "unreadable"})
 _PAUSES = frozenset({"pause", "paused", "refused", "criminal", "withdrawn", "participant_away"})
 _SEAM_S = 0.1
 _TAIL_S = 1.0

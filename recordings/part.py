@@ -50,13 +50,18 @@ def scan(path: Path, key: bytes) -> Scan:
     found = Scan(path, reader.header)
     header = reader.header
     unwrapper = Unwrapper()
+    early: list[Record] = []
     second: int | None = None
     best = 0.0
     tick_us = 1e6 / header.clock_rate
     for record in reader:
         found.last_wall_us = record.wall_us
         if record.kind is not Kind.RTP:
-            _note(found, record, unwrapper)
+            # A report may stand before the first packet, without which its timestamp cannot be unwrapped.
+            if found.first_timestamp is None:
+                early.append(record)
+            else:
+                _note(found, record, unwrapper)
             continue
         try:
             payload_type, sequence, timestamp, _, ssrc = parse_header(record.payload)
@@ -67,6 +72,8 @@ def scan(path: Path, key: bytes) -> Scan:
         _, timestamp = unwrapper(sequence, timestamp)
         if found.first_timestamp is None:
             found.first_timestamp, found.first_wall_us = timestamp, record.wall_us
+            for note in early:
+                _note(found, note, unwrapper)
         found.last_timestamp = max(found.last_timestamp, timestamp)
         delay = record.wall_us - timestamp * tick_us
         if record.wall_us // 1_000_000 != second:

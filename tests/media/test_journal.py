@@ -19,6 +19,7 @@ from media.journal import (
     LOST_MS_MAX,
     RECORD_LIMIT,
     JournalAltered,
+    JournalBusy,
     JournalError,
     JournalHeader,
     JournalReader,
@@ -314,3 +315,11 @@ def test_truncated_and_altered_are_told_apart(tmp_path: Path) -> None:
     os.truncate(path, path.stat().st_size - 1)
     with pytest.raises(JournalTruncated, match="recover"):
         JournalReader(path, KEY).verify()
+
+
+def test_recovery_keeps_away_from_a_living_writer(tmp_path: Path) -> None:
+    writer = JournalWriter.create(tmp_path / "part", HEADER, KEY)
+    with pytest.raises(JournalBusy, match="try again"):
+        recover(tmp_path / "part", KEY)
+    summary = writer.close("ended")
+    assert recover(tmp_path / "part", KEY).head_hex == summary.head_hex
