@@ -59,7 +59,8 @@ export function duration(seconds) {
   const m = Math.floor((whole % 3600) / 60);
   const s = whole % 60;
   if (h > 0) return t("{h} 小时 {m} 分", { h, m });
-  return m > 0 ? t("{m} 分 {s} 秒", { m, s }) : t("{s} 秒", { s });
+  if (m > 0) return s > 0 ? t("{m} 分 {s} 秒", { m, s }) : t("{m} 分", { m });
+  return t("{s} 秒", { s });
 }
 
 /**

@@ -23,7 +23,7 @@ const longTime = (at) => t("{hour} 时 {minute} 分", { hour: calendar(at).hour,
 function period(record) {
   if (!record.started_at || !record.ended_at) return t("没有接通视频");
   const times = { date: longDate(record.started_at), from: longTime(record.started_at), to: longTime(record.ended_at), length: duration(record.duration_s ?? 0) };
-  return t("{date} {from}至{to}（远程视频，{length}）", times);
+  return t("{date} {from}至 {to}（远程视频，{length}）", times);
 }
 
 /** @param {any} visitor */

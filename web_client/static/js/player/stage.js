@@ -1,5 +1,5 @@
 // The tiles: one video per picture, hidden audio elements, the watermark over every tile.
-import { t, timeOf } from "../lib/i18n.js";
+import { dateOf, t, timeOf } from "../lib/i18n.js";
 import { all, byId, icon } from "../ui/shell.js";
 import { TrackPlayer } from "./track.js";
 import { pictureWord } from "./words.js";
@@ -58,7 +58,7 @@ function showState(tile, state) {
 export function startWatermark(name) {
   let turn = 0;
   const paint = () => {
-    const stamp = `${name} ${new Date().toISOString().slice(0, 10)} ${timeOf(new Date())}`;
+    const stamp = `${name} ${dateOf(new Date())} ${timeOf(new Date())}`;
     all(".wm").forEach((mark, n) => {
       mark.textContent = stamp;
       mark.dataset.place = String((turn + n) % PLACES);
