@@ -34,6 +34,8 @@ class Organisation(Base):
     parent_id: Mapped[OrgId | None] = mapped_column(Id, ForeignKey("organisation.id"))
     kind: Mapped[OrgKind] = mapped_column(word(OrgKind))
     name: Mapped[str] = mapped_column(String(80))
+    # For lists and dialogs, where 花园路街道 says enough.
+    short_name: Mapped[str] = mapped_column(String(40))
     phone: Mapped[str] = mapped_column(String(32), default="")
     address: Mapped[str] = mapped_column(String(200), default="")
     # "/district/street/": a branch is everything whose path begins with the own one.
@@ -63,6 +65,7 @@ async def add_organisation(
     kind: OrgKind,
     parent_id: OrgId | None,
     now: datetime,
+    short_name: str = "",
     phone: str = "",
     address: str = "",
     position: int = 0,
@@ -80,6 +83,7 @@ async def add_organisation(
         parent_id=parent_id,
         kind=kind,
         name=name.strip(),
+        short_name=(short_name or name).strip()[:40],
         phone=phone,
         address=address,
         path=path,

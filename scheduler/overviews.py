@@ -127,7 +127,7 @@ async def line_rows(db: AsyncSession, now: datetime) -> list[LineRow]:
     """The whole line, first in line first, without names."""
     entries = await line(db)
     query = (
-        select(WaitingEntry.id, Consultation.category, VisitRegistration, Organisation.name)
+        select(WaitingEntry.id, Consultation.category, VisitRegistration, Organisation.short_name)
         .join(Consultation, Consultation.id == WaitingEntry.consultation_id)
         .join(VisitRegistration, VisitRegistration.id == Consultation.visit_id)
         .join(Organisation, Organisation.id == WaitingEntry.org_id)
@@ -199,7 +199,7 @@ async def offer_view(db: AsyncSession, offer_id: OfferId, now: datetime) -> Offe
         offer_id=offer.id,
         consultation_id=found.id,
         mode=found.mode,
-        street=street.name,
+        street=street.short_name,
         category=found.category,
         category_name=CATEGORY_NAMES[found.category],
         groups=sorted_groups(groups_of(visit, local_day(now))),

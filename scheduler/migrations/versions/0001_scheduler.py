@@ -76,6 +76,7 @@ def upgrade() -> None:
         sa.Column("parent_id", sa.String(length=26), nullable=True),
         sa.Column("kind", sa.String(length=24), nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("short_name", sa.String(length=40), nullable=False),
         sa.Column("phone", sa.String(length=32), nullable=False),
         sa.Column("address", sa.String(length=200), nullable=False),
         sa.Column("path", sa.String(length=160), nullable=False),
