@@ -77,7 +77,7 @@ async def search_consultations(
     total = await db.scalar(_joined(select(func.count(Consultation.id))).where(*conditions)) or 0
     query = _joined(
         select(
-            Consultation, VisitRegistration.name, CaseRecord.case_no, Organisation.name, Person.name, Evaluation
+            Consultation, VisitRegistration.name, CaseRecord.case_no, Organisation.short_name, Person.name, Evaluation
         ).add_columns(ConsultationRecord.outcome)
     )
     query = query.outerjoin(Evaluation, Evaluation.consultation_id == Consultation.id)
