@@ -11,7 +11,7 @@ from aiohttp import web
 from scheduler.clock import Clock, SystemClock
 from scheduler.db import create_engine, migrate, read_session_factory, session_factory
 from scheduler.people import Passwords
-from signaling import api_admin, health, log_in
+from signaling import api_admin, api_lawyer, api_station, health, log_in
 from signaling.errors import answer_errors
 from signaling.http import MAX_BODY_BYTES, Route, mount
 from signaling.key_files import read_cipher
@@ -24,7 +24,7 @@ from web_client import routes as pages
 
 log = logging.getLogger(__name__)
 
-ROUTES: Final[tuple[Route, ...]] = (*log_in.ROUTES, *api_admin.ROUTES)
+ROUTES: Final[tuple[Route, ...]] = (*log_in.ROUTES, *api_admin.ROUTES, *api_station.ROUTES, *api_lawyer.ROUTES)
 
 
 def build_app(settings: Settings, *, clock: Clock | None = None, authority: Path | None = None) -> web.Application:

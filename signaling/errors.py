@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
+from pydantic_core import to_json
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -56,7 +57,12 @@ def for_programs(request: web.Request) -> bool:
 def refusal(refused: Refused, incident: str | None = None) -> web.Response:
     """The JSON reply of PROTOCOL.md section 1."""
     error = error_body(refused) | ({"incident": incident} if incident else {})
-    response = web.json_response({"error": error}, status=STATUS[refused.code])
+    response = web.Response(
+        body=to_json({"error": error}),
+        status=STATUS[refused.code],
+        content_type="application/json",
+        charset="utf-8",
+    )
     if refused.retry_after_s is not None:
         response.headers["Retry-After"] = str(max(1, round(refused.retry_after_s)))
     return response

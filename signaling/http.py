@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Final, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Generic, Literal, TypeVar
 
 from aiohttp import hdrs, web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -38,8 +38,12 @@ class Nothing(Body):
 
 
 class Keyed(Body):
-    """What a person presses: the same key never acts twice."""
+    """What a person presses: the same key never acts twice.
 
+    `secret`: fields that stay out of the kept hash, because few values are possible and a hash would give them away.
+    """
+
+    secret: ClassVar[frozenset[str]] = frozenset()
     key: Key
 
 
@@ -96,7 +100,8 @@ async def press(exchange: Exchange[K], act: Callable[[AsyncSession], Awaitable[o
     viewer, request, body = exchange.viewer, exchange.request, exchange.body
     resource = request.match_info.route.resource
     action = f"{request.method} {resource.canonical if resource else request.path}"[:64]
-    digest = hashlib.sha256(f"{request.path}\n{body.model_dump_json()}".encode()).hexdigest()
+    told = body.model_dump_json(exclude=set(body.secret))
+    digest = hashlib.sha256(f"{request.path}\n{told}".encode()).hexdigest()
     async with exchange.sessions.begin() as db:
         first = await once(db, viewer.person_id, action, body.key, digest, exchange.now)
         if first is not None:
