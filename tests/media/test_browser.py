@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.eventually import eventually_async
 from tests.support.media_page import MediaPage, chromium, serve_offers
-from tests.support.media_worker import DEADLINE, Control, worker_process
+from tests.support.media_worker import Control, worker_process
 
 pytestmark = pytest.mark.browser
 
@@ -80,11 +81,12 @@ async def test_document_camera_comes_and_goes(pair: tuple[MediaPage, MediaPage, 
     await clerk.page.evaluate("stopDocument()")
     await clerk.offer_again()
     await control.wait_for("publication_ended", publication_id="clerk.document")
-    async with asyncio.timeout(DEADLINE):
-        while (
-            await lawyer.page.evaluate("pc.getTransceivers().find((t) => t.mid === '6').currentDirection") != "inactive"
-        ):
-            await asyncio.sleep(0.05)
+
+    async def stopped() -> bool:
+        line = "pc.getTransceivers().find((t) => t.mid === '6')"
+        return bool(await lawyer.page.evaluate(f"{line}.currentDirection") == "inactive")
+
+    await eventually_async(stopped)
     await clerk.page.evaluate("showDocument()")
     await clerk.offer_again()
     await lawyer.more_frames("6", 10)

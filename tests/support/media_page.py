@@ -1,6 +1,5 @@
 """Real Chromium pages that answer the relay's offers, for tests of the media worker alone."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 from aiohttp import web
 from playwright.async_api import Browser, Page, async_playwright
 
-from tests.support.media_worker import DEADLINE, Control
+from tests.support.eventually import eventually_async
+from tests.support.media_worker import Control
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -131,16 +131,20 @@ class MediaPage:
 
     async def hears(self) -> None:
         """Wait for sound: the fake microphone beeps once a second."""
-        async with asyncio.timeout(DEADLINE):
-            while not (await self.counts()).get("audioEnergy"):
-                await asyncio.sleep(0.05)
+
+        async def heard() -> bool:
+            return bool((await self.counts()).get("audioEnergy"))
+
+        await eventually_async(heard)
 
     async def more_frames(self, mid: str, frames: int = 15) -> None:
         """Wait until `frames` more were decoded."""
         start = (await self.counts())["framesDecoded"].get(mid, 0)
-        async with asyncio.timeout(DEADLINE):
-            while (await self.counts())["framesDecoded"].get(mid, 0) < start + frames:
-                await asyncio.sleep(0.05)
+
+        async def decoded() -> bool:
+            return bool((await self.counts())["framesDecoded"].get(mid, 0) >= start + frames)
+
+        await eventually_async(decoded)
 
 
 async def serve_offers(control: Control, pages: list[MediaPage]) -> None:

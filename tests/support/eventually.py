@@ -1,0 +1,20 @@
+"""Waiting for a condition, with a deadline."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+POLL = 0.01
+DEADLINE = 15.0
+
+
+async def eventually(condition: Callable[[], bool], deadline_s: float = DEADLINE) -> None:
+    """Return as soon as `condition` holds; TimeoutError after `deadline_s`."""
+    async with asyncio.timeout(deadline_s):
+        while not condition():
+            await asyncio.sleep(POLL)
+
+
+async def eventually_async(condition: Callable[[], Awaitable[bool]], deadline_s: float = DEADLINE) -> None:
+    async with asyncio.timeout(deadline_s):
+        while not await condition():  # noqa: ASYNC110
+            await asyncio.sleep(POLL)
