@@ -1,7 +1,8 @@
 """The audit trail: append-only, hash-chained, written in the transaction of what it tells about.
 
-Entry n carries hash(n) = SHA-256 of the canonical JSON of its fields with hash(n-1) among them (after Haber & Stornetta, 1991). One head row
-orders all writers: taking it locks out other appenders until the transaction ends, on SQLite and PostgreSQL alike. Append last in a transaction.
+Entry n carries hash(n) = SHA-256 of the canonical JSON of its fields, with hash(n-1) among them (Haber and Stornetta,
+"How to time-stamp a digital document", 1991). One head row orders all writers: taking it locks out other appenders
+until the transaction ends, on SQLite and PostgreSQL alike. Append last in a transaction.
 """
 
 import hashlib
@@ -103,34 +104,35 @@ async def append(
 
 
 def entry_hash(fields: Mapping[str, Any]) -> str:
-    """SHA-256 over canonical JSON (sorted keys, no spaces, UTF-8) of all fields but `hash`; `at` in microseconds, UTC."""
+    """SHA-256 over canonical JSON (sorted keys, no spaces, UTF-8) of all fields but `hash`; `at` in microseconds,
+    UTC.
+    """
     plain = {name: value for name, value in fields.items() if name != "hash"}
-    plain["at"] = fields["at"].astimezone(UTC).isoformat(timespec="microseconds")
-    line = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(line.encode()).hexdigest()
+    plain["at"] = _instant(fields["at"])
+    return hashlib.sha256(_canonical(plain).encode()).hexdigest()
 
 
-async def entries(db: AsyncSession, after: int = 0, batch: int = 1000) -> AsyncIterator[AuditEntry]:
-    """In order, `batch` at a time in memory."""
+async def entries(db: AsyncSession, after: int = 0, batch: int = 1000) -> AsyncIterator[dict[str, Any]]:
+    """The fields of each entry in order, `batch` at a time in memory."""
+    columns = AuditEntry.__table__.columns
     while True:
-        query = select(AuditEntry).where(AuditEntry.seq > after).order_by(AuditEntry.seq).limit(batch)
-        rows = (await db.scalars(query)).all()
+        query = select(*columns).where(AuditEntry.seq > after).order_by(AuditEntry.seq).limit(batch)
+        rows = (await db.execute(query)).mappings().all()
         for row in rows:
-            yield row
+            yield dict(row)
         if len(rows) < batch:
             return
-        after = rows[-1].seq
-        db.expunge_all()
+        after = rows[-1]["seq"]
 
 
 async def verify_chain(db: AsyncSession) -> ChainCheck:
     """Walks the whole chain: altered, removed, inserted and cut-off entries are found."""
     prev_hash, seq = GENESIS, 0
-    async for row in entries(db):
-        what = _flaw(row, seq + 1, prev_hash)
+    async for fields in entries(db):
+        what = _flaw(fields, seq + 1, prev_hash)
         if what:
-            return ChainCheck(False, seq, prev_hash, row.seq, what)
-        prev_hash, seq = row.hash, row.seq
+            return ChainCheck(False, seq, prev_hash, fields["seq"], what)
+        prev_hash, seq = fields["hash"], fields["seq"]
     head = await db.get_one(AuditHead, 1, populate_existing=True)
     if (head.seq, head.hash) != (seq, prev_hash):
         return ChainCheck(False, seq, prev_hash, seq + 1, "the end of the chain is missing")
@@ -138,22 +140,25 @@ async def verify_chain(db: AsyncSession) -> ChainCheck:
 
 
 async def export(db: AsyncSession) -> AsyncIterator[str]:
-    """One line of JSON per entry, from which anybody can recompute the chain with `sha256sum` and a JSON tool."""
-    async for row in entries(db):
-        fields = _fields(row)
-        fields["at"] = row.at.isoformat(timespec="microseconds")
-        yield json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """One line of JSON per entry; whoever has it recomputes the chain with any SHA-256 and JSON tool."""
+    async for fields in entries(db):
+        fields["at"] = _instant(fields["at"])
+        yield _canonical(fields)
 
 
-def _fields(row: AuditEntry) -> dict[str, Any]:
-    return {column.key: getattr(row, column.key) for column in AuditEntry.__mapper__.column_attrs}
+def _canonical(fields: Mapping[str, Any]) -> str:
+    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def _flaw(row: AuditEntry, expected_seq: int, prev_hash: str) -> str:
-    if row.seq != expected_seq:
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _flaw(fields: Mapping[str, Any], expected_seq: int, prev_hash: str) -> str:
+    if fields["seq"] != expected_seq:
         return "entries are missing"
-    if row.prev_hash != prev_hash:
+    if fields["prev_hash"] != prev_hash:
         return "the link to the entry before is wrong"
-    if row.hash != entry_hash(_fields(row)):
+    if fields["hash"] != entry_hash(fields):
         return "the entry was altered"
     return ""

@@ -248,7 +248,10 @@ def groups_of(visit: VisitRegistration, day: date) -> frozenset[Group]:
 
 
 def check_lengths(fields: VisitFields) -> None:
-    """Raises Invalid. All a draft must satisfy: half-typed numbers are saved as they are, and judged when the lawyer is called."""
+    """Raises Invalid.
+
+    All a draft must satisfy: half-typed numbers are saved as they are, and judged when the lawyer is called.
+    """
     problems = {
         name: f"最多 {limit} 个字" for name, limit in LIMITS.items() if len(getattr(fields, name) or "") > limit
     }

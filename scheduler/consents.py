@@ -144,7 +144,9 @@ async def record_answer(
 
 
 async def in_force(db: AsyncSession, consultation_id: ConsultationId) -> RecordingConsent:
-    """Whether this consultation may be recorded now. Everybody who is heard must have agreed and nobody may have withdrawn.
+    """Whether this consultation may be recorded now.
+
+    Everybody who is heard must have agreed and nobody may have withdrawn.
 
     Criminal matters and telephone talks are never recorded, whatever was answered. Raises NotFound.
     """
@@ -179,7 +181,10 @@ async def history(db: AsyncSession, consultation_id: ConsultationId) -> Sequence
 async def withdraw(
     db: AsyncSession, consultation_id: ConsultationId, viewer: Viewer, now: datetime
 ) -> RecordingConsent:
-    """「停止录制」: final for this consultation. The clerk presses for the visitor, the lawyer for himself. Already withdrawn is fine."""
+    """「停止录制」: final for this consultation.
+
+    The clerk presses for the visitor, the lawyer for himself. Already withdrawn is fine.
+    """
     before = await in_force(db, consultation_id)
     participant = await participant_of(db, consultation_id, viewer.person_id)
     if participant is None:

@@ -10,7 +10,6 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from scheduler import audit
 from scheduler.db import Base, Id, UtcDateTime, word
 from scheduler.errors import Conflict, NotFound
 from scheduler.ids import CaseId, ConsultationId, OrgId, ParticipantId, PersonId, VisitId, new_id
@@ -244,32 +243,6 @@ async def resume(db: AsyncSession, consultation_id: ConsultationId) -> Consultat
     if found.state == ConsultationState.ACTIVE:
         return found
     return await move(db, consultation_id, [_S.INTERRUPTED], _S.ACTIVE, interrupted_at=None)
-
-
-async def turn_to_phone(
-    db: AsyncSession, consultation_id: ConsultationId, person_id: PersonId, now: datetime
-) -> Consultation:
-    """「改用电话」: text-only from here, nothing of the talk is recorded. Twice is fine. Raises Conflict when it is not in progress."""
-    found = await consultation(db, consultation_id)
-    if found.state not in IN_PROGRESS:
-        raise Conflict("会话不在进行中，不能改用电话。", found.state)
-    if found.mode is Mode.VIDEO:
-        await db.execute(
-            update(Consultation)
-            .where(Consultation.id == consultation_id, Consultation.mode == Mode.VIDEO)
-            .values(mode=Mode.PHONE)
-            .execution_options(synchronize_session=False)
-        )
-        await audit.append(
-            db,
-            at=now,
-            person_id=person_id,
-            org_id=found.org_id,
-            action="consultation.phone",
-            subject_kind="consultation",
-            subject_id=consultation_id,
-        )
-    return await consultation(db, consultation_id)
 
 
 async def open_consultation_of_station(db: AsyncSession, org_id: OrgId) -> ConsultationId | None:

@@ -1,9 +1,10 @@
 """The database: engine, sessions, column types, migration. Nothing happens at import.
 
 Transactions: functions of this package take an open `AsyncSession` named `db` and never commit; the caller owns
-`async with sessions.begin() as db:`. On SQLite a session of `session_factory` begins with BEGIN IMMEDIATE: it waits for the write lock before it
-reads, so that a read is never outdated by the time of the write (SQLITE_BUSY_SNAPSHOT cannot happen). Sessions of `read_session_factory` take no
-lock and must not write. Never await anything slow (a socket, a hash) inside a writing session: all other writers wait for it.
+`async with sessions.begin() as db:`. On SQLite a session of `session_factory` begins with BEGIN IMMEDIATE: it waits
+for the write lock before it reads, so that a read is never outdated by the time of the write (SQLITE_BUSY_SNAPSHOT
+cannot happen). Sessions of `read_session_factory` take no lock and must not write. Never await anything slow (a
+socket, a hash) inside a writing session: all other writers wait for it.
 """
 
 from collections.abc import Callable
@@ -32,7 +33,9 @@ _Word = TypeVar("_Word", bound=StrEnum)
 
 
 class Base(DeclarativeBase):
-    """Every table of LawLink, also those of recordings/, hangs on this metadata; names are fixed so that migrations can drop them."""
+    """Every table of LawLink, also those of recordings/, hangs on this metadata; names are fixed so that
+    migrations can drop them.
+    """
 
     metadata = MetaData(
         naming_convention={
@@ -91,7 +94,10 @@ def read_session_factory(engine: AsyncEngine) -> Sessions:
 
 
 async def migrate(url: str, revision: str = "head") -> None:
-    """Brings the database at `url` to `revision` in one transaction; makes an empty one whole. Works under a running loop."""
+    """Brings the database at `url` to `revision` in one transaction; makes an empty one whole.
+
+    Works under a running loop.
+    """
     engine = create_engine(url)
     try:
         async with engine.begin() as connection:

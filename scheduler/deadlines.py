@@ -1,9 +1,12 @@
-"""Everything that happens because time has passed. Deadlines are absolute and live in the tables, so a restart forgets none."""
+"""Everything that happens because time has passed.
+
+Deadlines are absolute and live in the tables, so a restart forgets none.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from scheduler.cases import VisitRegistration
@@ -13,7 +16,7 @@ from scheduler.endings import end
 from scheduler.ids import ConsultationId, PersonId
 from scheduler.intake import PHONE, leave_line, station_gone, turn_to_callback
 from scheduler.matching import DECLINED_REST
-from scheduler.offers import Offer, OfferMissed, OfferState, expire_offers
+from scheduler.offers import OFFER_LASTS, Offer, OfferMissed, OfferState, expire_offers
 from scheduler.presence import (
     AWAY_FOR,
     EXTENSION,
@@ -40,8 +43,9 @@ _WENT = (PresenceState.AVAILABLE, PresenceState.ON_BREAK, PresenceState.WRAP_UP)
 class Expired:
     """What time did, for whoever tells the screens.
 
-    missed: offers that nobody answered. freed: lawyers whose protected time is over. went_offline: lawyers gone for ten minutes.
-    ended: consultations interrupted for too long. changed: consultations whose entry became a callback or left the line.
+    missed: offers that nobody answered. freed: lawyers whose protected time is over. went_offline: lawyers gone for
+    ten minutes. ended: consultations interrupted for too long. changed: consultations whose entry became a callback
+    or left the line.
     """
 
     missed: list[OfferMissed] = field(default_factory=list)
@@ -56,6 +60,7 @@ class Expired:
 
 async def expire_due(db: AsyncSession, now: datetime) -> Expired:
     """Safe to run at any time and by several servers; what is not due stays as it is."""
+    await _set_back(db, now)
     return Expired(
         missed=await expire_offers(db, now),
         went_offline=await _expire_away(db, now),
@@ -66,66 +71,73 @@ async def expire_due(db: AsyncSession, now: datetime) -> Expired:
 
 
 async def next_deadline(db: AsyncSession, now: datetime) -> datetime | None:
-    """The next instant at which `expire_due` or `match_and_offer` has something to do; None: nothing is pending."""
-    rests = select(Offer.answered_at).join(WaitingEntry, WaitingEntry.id == Offer.entry_id)
-    rests = rests.where(
-        Offer.state == OfferState.DECLINED,
-        Offer.answered_at > now - DECLINED_REST,
-        WaitingEntry.state.in_([EntryState.WAITING, EntryState.CALLBACK]),
+    """The next instant at which `expire_due` or `match_and_offer` has something to do; None: nothing is pending.
+
+    A deadline further away than it can ever be set shows that the clock was set back: then `expire_due` has to set
+    it right now.
+    """
+    declined_at = (
+        select(func.min(Offer.answered_at))
+        .join(WaitingEntry, WaitingEntry.id == Offer.entry_id)
+        .where(
+            Offer.state == OfferState.DECLINED,
+            Offer.answered_at > now - DECLINED_REST,
+            WaitingEntry.state.in_([EntryState.WAITING, EntryState.CALLBACK]),
+        )
     )
-    pending: list[datetime | None] = [
-        await db.scalar(select(Offer.expires_at).where(Offer.state == OfferState.OPEN).order_by(Offer.expires_at)),
-        await db.scalar(
-            select(LawyerPresence.protected_until)
-            .where(LawyerPresence.state == PresenceState.WRAP_UP, LawyerPresence.protected_until.is_not(None))
-            .order_by(LawyerPresence.protected_until)
-        ),
-        _after(
-            await db.scalar(
-                select(LawyerPresence.away_at)
-                .where(LawyerPresence.state.in_(_WENT), LawyerPresence.away_at.is_not(None))
-                .order_by(LawyerPresence.away_at)
-            ),
-            AWAY_FOR,
-        ),
-        _after(
-            await db.scalar(
-                select(Consultation.interrupted_at)
-                .where(Consultation.state == ConsultationState.INTERRUPTED)
-                .order_by(Consultation.interrupted_at)
-            ),
-            INTERRUPTED_FOR,
-        ),
-        _after(await db.scalar(rests.order_by(Offer.answered_at)), DECLINED_REST),
-        *[_entry_deadline(entry) for entry in await line(db)],
+    away_at = select(func.min(LawyerPresence.away_at)).where(LawyerPresence.state.in_(_WENT))
+    interrupted_at = select(func.min(Consultation.interrupted_at)).where(
+        Consultation.state == ConsultationState.INTERRUPTED
+    )
+    expires_at = select(func.min(Offer.expires_at)).where(Offer.state == OfferState.OPEN)
+    protected_until = select(func.min(LawyerPresence.protected_until)).where(
+        LawyerPresence.state == PresenceState.WRAP_UP
+    )
+    pending = [
+        _due(await db.scalar(declined_at), DECLINED_REST, DECLINED_REST, now),
+        _due(await db.scalar(away_at), AWAY_FOR, AWAY_FOR, now),
+        _due(await db.scalar(interrupted_at), INTERRUPTED_FOR, INTERRUPTED_FOR, now),
+        _due(await db.scalar(expires_at), timedelta(0), OFFER_LASTS, now),
+        _due(await db.scalar(protected_until), timedelta(0), PROTECTED + EXTENSION, now),
+        *[_due(_entry_deadline(entry), timedelta(0), CALLBACK_LIFETIME, now) for entry in await line(db)],
     ]
     return min((at for at in pending if at is not None), default=None)
 
 
 async def after_restart(db: AsyncSession, now: datetime) -> None:
-    """No browser is connected yet: lawyers count as away and stations as absent until they say hello; nobody loses the place."""
+    """No browser is connected yet: lawyers count as away and stations as absent until they say hello; nobody loses
+    the place.
+    """
     await everybody_away(db, now)
     for entry in await line(db):
         await station_gone(db, entry.consultation_id, now)
 
 
+async def _set_back(db: AsyncSession, now: datetime) -> None:
+    """Instants in the future mean that the clock was set back: they count from now, or people would wait for hours."""
+    longest = now + PROTECTED + EXTENSION
+    for statement in (
+        update(LawyerPresence).where(LawyerPresence.away_at > now).values(away_at=now),
+        update(LawyerPresence).where(LawyerPresence.protected_until > longest).values(protected_until=now),
+        update(Consultation)
+        .where(Consultation.state == ConsultationState.INTERRUPTED, Consultation.interrupted_at > now)
+        .values(interrupted_at=now),
+        update(WaitingEntry)
+        .where(WaitingEntry.state == EntryState.ABSENT, WaitingEntry.absent_at > now)
+        .values(absent_at=now),
+    ):
+        await db.execute(statement.execution_options(synchronize_session=False))
+
+
 async def _expire_protection(db: AsyncSession, now: datetime) -> list[PersonId]:
     query = select(LawyerPresence).where(
-        LawyerPresence.state == PresenceState.WRAP_UP,
-        # Further away than it can ever be set: the clock was set back meanwhile.
-        or_(LawyerPresence.protected_until <= now, LawyerPresence.protected_until > now + PROTECTED + EXTENSION),
+        LawyerPresence.state == PresenceState.WRAP_UP, LawyerPresence.protected_until <= now
     )
     rows = (await db.scalars(query.execution_options(populate_existing=True))).all()
     return [row.person_id for row in rows if await set_available(db, row.person_id, [PresenceState.WRAP_UP], now)]
 
 
 async def _expire_away(db: AsyncSession, now: datetime) -> list[PersonId]:
-    await db.execute(
-        update(LawyerPresence)
-        .where(LawyerPresence.away_at > now)
-        .values(away_at=now)
-        .execution_options(synchronize_session=False)
-    )
     query = select(LawyerPresence.person_id).where(
         LawyerPresence.state.in_(_WENT), LawyerPresence.away_at <= now - AWAY_FOR
     )
@@ -177,5 +189,7 @@ def _entry_deadline(entry: WaitingEntry) -> datetime | None:
     return entry.joined_at + ENTRY_LIFETIME
 
 
-def _after(at: datetime | None, delay: timedelta) -> datetime | None:
-    return None if at is None else at + delay
+def _due(at: datetime | None, delay: timedelta, longest: timedelta, now: datetime) -> datetime | None:
+    if at is None:
+        return None
+    return at + delay if at + delay <= now + longest else now

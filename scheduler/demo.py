@@ -1,4 +1,6 @@
-"""The demo district: 金水区 with its 17 streets, the accounts of the demo, and some days of history, replayed through the real functions."""
+"""The demo district: 金水区 with its 17 streets, the accounts of the demo, and some days of history, replayed through
+the real functions.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,7 +77,10 @@ class _Cast:
 
 
 async def fill(db: AsyncSession, cipher: IdentityCipher, password_hash: str, now: datetime) -> Sequence[DemoAccount]:
-    """Adds district, people and history to an empty database; on a filled one it only returns the accounts. One password for all."""
+    """Adds district, people and history to an empty database; on a filled one it only returns the accounts.
+
+    One password for all.
+    """
     if await db.scalar(select(Organisation.id).limit(1)) is None:
         start = now - timedelta(days=90)
         district_id, street_ids = await _add_organisations(db, start)

@@ -22,7 +22,9 @@ async def end(
     cause: str = "ended",
     person_id: PersonId | None = None,
 ) -> Consultation:
-    """active or interrupted → wrap_up; the lawyer is protected for 90 s. Already ended is fine (both sides press at once).
+    """active or interrupted → wrap_up; the lawyer is protected for 90 s.
+
+    Already ended is fine (both sides press at once).
 
     Raises Conflict when it never was in progress.
     """

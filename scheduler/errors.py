@@ -1,7 +1,7 @@
 """What the system of record refuses, and in which words.
 
-Every refusal is a `Refused`: `code` is for programs (signaling/PROTOCOL.md, section 1), `text` is Chinese for people and says what to do next.
-Anything else that leaves a function of this package is a bug.
+Every refusal is a `Refused`: `code` is for programs (signaling/PROTOCOL.md, section 1), `text` is Chinese for
+people and says what to do next. Anything else that leaves a function of this package is a bug.
 
     Refused
       BadCredentials · Unauthenticated · Denied · NotFound · Conflict · Changed · Invalid · Throttled

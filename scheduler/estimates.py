@@ -34,8 +34,8 @@ class Estimate:
 def estimate(ahead: int, on_duty: int, free: int, service_s: float) -> Estimate | None:
     """The wait of somebody with `ahead` people before. None when nobody is on duty or the wait is too long to be told.
 
-    The time until k lawyers have become free, while all work, is a sum of k exponential gaps: a gamma distribution, whose quantiles come from
-    Wilson and Hilferty's cube (1931).
+    The time until k lawyers have become free, while all work, is a sum of k exponential gaps: a gamma distribution,
+    whose quantiles come from Wilson and Hilferty's cube (1931).
     """
     if on_duty <= 0:
         return None

@@ -1,4 +1,7 @@
-"""What visitors think of the service: five grades, or the answer not to answer. The rated person never sees a single one."""
+"""What visitors think of the service: five grades, or the answer not to answer.
+
+The rated person never sees a single one.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -59,7 +62,10 @@ class Grades:
 async def evaluate(
     db: AsyncSession, viewer: Viewer, consultation_id: ConsultationId, grades: Grades, now: datetime
 ) -> None:
-    """Once per consultation. Raises Invalid(overall, …), Conflict (rated already, or the consultation has not ended)."""
+    """Once per consultation.
+
+    Raises Invalid(overall, …), Conflict (rated already, or the consultation has not ended).
+    """
     found = await own_consultation(db, viewer, consultation_id, Action.GIVE_EVALUATION)
     if found.state not in (ConsultationState.WRAP_UP, ConsultationState.CLOSED):
         raise Conflict("会话结束后才能评价。", found.state)

@@ -31,7 +31,9 @@ class IdempotencyKey(Base):
 async def once(
     db: AsyncSession, person_id: PersonId, action: str, key: str, request_hash: str, now: datetime
 ) -> dict[str, Any] | None:
-    """None: the key is new and now ours; act, then `remember` the result in the same transaction. Otherwise the first result.
+    """None: the key is new and now ours; act, then `remember` the result in the same transaction.
+
+    Otherwise the first result.
 
     A second press waits on PostgreSQL until the first has committed, on SQLite because writers take turns.
     Raises Refused(bad_request) for a bad key, or one that was used for another request.

@@ -1,4 +1,6 @@
-"""What identifies a visitor: identity numbers encrypted at rest with a keyed hash for look-up, and masks for screens."""
+"""What identifies a visitor: identity numbers encrypted at rest with a keyed hash for look-up, and masks for
+screens.
+"""
 
 import hashlib
 import hmac
@@ -24,7 +26,9 @@ _RESIDENT_ID = re.compile(r"\d{17}[\dX]|\d{15}")
 
 
 class IdentityCipher:
-    """AES-256-GCM bound to the record's id, and HMAC-SHA256 for finding equal numbers; both keys derived from one 32-byte key (HKDF)."""
+    """AES-256-GCM bound to the record's id, and HMAC-SHA256 for finding equal numbers; both keys derived from one
+    32-byte key (HKDF).
+    """
 
     def __init__(self, key: bytes) -> None:
         if len(key) != 32:

@@ -23,7 +23,9 @@ _last = 0
 
 
 def new_id() -> str:
-    """48 bits of Unix milliseconds, then 80 random bits; strictly increasing within this process, also when the clock is set back."""
+    """48 bits of Unix milliseconds, then 80 random bits; strictly increasing within this process, also when the
+    clock is set back.
+    """
     global _last
     with _lock:
         value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)

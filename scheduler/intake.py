@@ -48,7 +48,10 @@ _WAITING_STATES = (ConsultationState.WAITING, ConsultationState.OFFERED)
 
 @dataclass(frozen=True, slots=True)
 class CallRequest:
-    """What the clerk confirms with 「呼叫律师」. text_version and text_sha256: of the words that were read to the visitor."""
+    """What the clerk confirms with 「呼叫律师」.
+
+    text_version and text_sha256: of the words that were read to the visitor.
+    """
 
     recording: Answer | None
     text_version: str
@@ -61,8 +64,8 @@ async def call(
 ) -> ConsultationId:
     """Consent, consultation and place in the line, all or nothing.
 
-    Raises Invalid(category, recording, guardian_name, id_number, phone), Conflict when this visit is already in the line or the station has
-    another consultation in progress, NotFound, Denied.
+    Raises Invalid(category, recording, guardian_name, id_number, phone), Conflict when this visit is already in the
+    line or the station has another consultation in progress, NotFound, Denied.
     """
     permit(viewer, Action.CALL)
     visit = await visit_of(db, viewer, visit_id, Action.CALL)
@@ -87,7 +90,10 @@ async def call(
 async def cancel(
     db: AsyncSession, viewer: Viewer, consultation_id: ConsultationId, now: datetime
 ) -> OfferWithdrawn | None:
-    """「取消排队」: the visit is a draft again. Cancelling twice is fine. Returns the offer that a lawyer loses by it."""
+    """「取消排队」: the visit is a draft again.
+
+    Cancelling twice is fine. Returns the offer that a lawyer loses by it.
+    """
     found = await own_consultation(db, viewer, consultation_id, Action.CANCEL_ENTRY)
     if found.state is ConsultationState.ABANDONED:
         return None
@@ -99,7 +105,10 @@ async def cancel(
 async def to_callback(
     db: AsyncSession, viewer: Viewer, consultation_id: ConsultationId, now: datetime
 ) -> OfferWithdrawn | None:
-    """「改成回拨」: the visitor goes home and keeps the place. Twice is fine. Raises Invalid(phone) without a number to phone."""
+    """「改成回拨」: the visitor goes home and keeps the place.
+
+    Twice is fine. Raises Invalid(phone) without a number to phone.
+    """
     found = await own_consultation(db, viewer, consultation_id, Action.CANCEL_ENTRY)
     if found.mode is Mode.CALLBACK:
         return None
@@ -182,7 +191,10 @@ async def own_consultation(
 def check_call(
     visit: VisitRegistration, cipher: IdentityCipher, request: CallRequest, text: ConsentText, day: date
 ) -> None:
-    """Raises Invalid with every gap at once. Only the category and the consent are required; what is filled in must be usable."""
+    """Raises Invalid with every gap at once.
+
+    Only the category and the consent are required; what is filled in must be usable.
+    """
     problems: dict[str, str] = {}
     if visit.category is None:
         problems["category"] = "选一个事项类别"
@@ -251,7 +263,8 @@ async def _keep_consent(
     text: ConsentText,
     now: datetime,
 ) -> None:
-    # The text tells the visitor that companions are in the picture and must agree as well: one answer, one row for each of them.
+    # The text tells the visitor that companions are in the picture and must agree as well: one answer, one row for
+    # each of them.
     subjects = [(Subject.VISITOR, "")] + ([(Subject.COMPANION, visit.companion)] if visit.companion else [])
     for subject, key in subjects:
         await record_answer(

@@ -1,4 +1,6 @@
-"""Log-ins: the server-side half of the cookie, and the throttle of attempts, which lives in the database so that a restart does not reset it."""
+"""Log-ins: the server-side half of the cookie, and the throttle of attempts, which lives in the database so that a
+restart does not reset it.
+"""
 
 import secrets
 from dataclasses import dataclass
@@ -72,9 +74,11 @@ class FoundLogIn:
 async def log_in(
     sessions: Sessions, clock: Clock, passwords: Passwords, account: str, password: str, address: str
 ) -> NewLogIn:
-    """Opens its own transactions: the attempt must be counted even when it fails, and hashing must not hold the write lock.
+    """Opens its own transactions: the attempt must be counted even when it fails, and hashing must not hold the
+    write lock.
 
-    Raises Throttled before anything is hashed, BadCredentials for a wrong pair, an unknown, a disabled and a never opened account alike.
+    Raises Throttled before anything is hashed, BadCredentials for a wrong pair, an unknown, a disabled and a never
+    opened account alike.
     """
     account = account.strip().lower()[:64]
     async with sessions.begin() as db:
@@ -108,7 +112,9 @@ async def open_log_in(db: AsyncSession, person_id: PersonId, address: str, now: 
 
 
 async def find_log_in(db: AsyncSession, token: str, now: datetime) -> FoundLogIn:
-    """Raises Unauthenticated when the log-in is unknown, ended, idle for too long, too old, or its person is disabled."""
+    """Raises Unauthenticated when the log-in is unknown, ended, idle for too long, too old, or its person is
+    disabled.
+    """
     row = await db.scalar(select(LogIn).where(LogIn.token_hash == hash_token(token), LogIn.ended_at.is_(None)))
     if row is None or now >= min(row.expires_at, row.seen_at + IDLE):
         raise Unauthenticated
@@ -124,7 +130,9 @@ async def log_out(db: AsyncSession, log_in_id: LogInId, now: datetime) -> None:
 
 
 async def end_all(db: AsyncSession, person_id: PersonId, now: datetime) -> list[LogInId]:
-    """Ends every log-in of a person (disabled, password changed); returns which, so that their sockets can be closed."""
+    """Ends every log-in of a person (disabled, password changed); returns which, so that their sockets can be
+    closed.
+    """
     query = (
         update(LogIn)
         .where(LogIn.person_id == person_id, LogIn.ended_at.is_(None))

@@ -45,8 +45,8 @@ def order(line: Iterable[Waiting]) -> list[Waiting]:
 def match(line: Iterable[Waiting], free: Iterable[Free], now: datetime) -> list[tuple[EntryId, PersonId]]:
     """First in line gets the lawyer who has been idle longest.
 
-    A lawyer who declined an entry is not asked about it again for a minute; one who missed it only when nobody else is free.
-    Nobody appears twice in the answer.
+    A lawyer who declined an entry is not asked about it again for a minute; one who missed it only when nobody else
+    is free. Nobody appears twice in the answer.
     """
     idle = sorted(free, key=lambda lawyer: (lawyer.idle_at, lawyer.person_id))
     offers: list[tuple[EntryId, PersonId]] = []

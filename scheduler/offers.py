@@ -53,7 +53,8 @@ class OfferState(StrEnum):
 
 class Offer(Base):
     __tablename__ = "offer"
-    # One lawyer is asked about one visitor at a time, and the other way round: the database itself refuses anything else.
+    # One lawyer is asked about one visitor at a time, and the other way round: the database itself refuses anything
+    # else.
     __table_args__ = (
         Index("uq_offer_open_entry", "entry_id", unique=True, sqlite_where=_OPEN_SQL, postgresql_where=_OPEN_SQL),
         Index("uq_offer_open_lawyer", "lawyer_id", unique=True, sqlite_where=_OPEN_SQL, postgresql_where=_OPEN_SQL),
@@ -97,7 +98,10 @@ class OfferWithdrawn:
 
 
 async def match_and_offer(db: AsyncSession, now: datetime) -> list[OfferMade]:
-    """Puts the line to the free lawyers. Run it after anything that adds an entry or frees a lawyer, and at `next_deadline`."""
+    """Puts the line to the free lawyers.
+
+    Run it after anything that adds an entry or frees a lawyer, and at `next_deadline`.
+    """
     free = [Free(row.person_id, row.idle_at) for row in await free_lawyers(db)]
     if not free:
         return []
@@ -107,7 +111,10 @@ async def match_and_offer(db: AsyncSession, now: datetime) -> list[OfferMade]:
 
 
 async def accept_offer(db: AsyncSession, viewer: Viewer, offer_id: OfferId, now: datetime) -> ConsultationId:
-    """The consultation becomes active. Pressing twice gives the same answer; raises Conflict when the offer has passed on."""
+    """The consultation becomes active.
+
+    Pressing twice gives the same answer; raises Conflict when the offer has passed on.
+    """
     offer = await _own(db, viewer, offer_id)
     if offer.state is OfferState.ACCEPTED:
         return offer.consultation_id
@@ -158,7 +165,10 @@ async def decline_offer(db: AsyncSession, viewer: Viewer, offer_id: OfferId, rea
 
 
 async def withdraw_offer(db: AsyncSession, entry_id: EntryId, now: datetime) -> OfferWithdrawn | None:
-    """The visitor has gone or chosen otherwise: the lawyer is free again and keeps the turn. The caller moves entry and consultation."""
+    """The visitor has gone or chosen otherwise: the lawyer is free again and keeps the turn.
+
+    The caller moves entry and consultation.
+    """
     offer = await db.scalar(select(Offer).where(Offer.entry_id == entry_id, Offer.state == OfferState.OPEN))
     if offer is None:
         return None

@@ -214,7 +214,9 @@ async def offer_view(db: AsyncSession, offer_id: OfferId, now: datetime) -> Offe
 
 
 async def visit_rows(db: AsyncSession, org_id: OrgId, day: date) -> list[VisitRow]:
-    """The station's visits of a day in Shanghai, and older ones that still wait for something; drafts and unrated ones first."""
+    """The station's visits of a day in Shanghai, and older ones that still wait for something; drafts and unrated
+    ones first.
+    """
     start, stop = day_bounds(day)
     unfinished = VisitRegistration.state == VisitState.CALLED
     fresh_draft = (VisitRegistration.state == VisitState.DRAFT) & (

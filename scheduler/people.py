@@ -112,7 +112,9 @@ class NewLink:
 
 
 class Passwords:
-    """argon2id in threads, at most `parallel` at a time (64 MiB each), so that a burst of log-ins cannot eat the machine."""
+    """argon2id in threads, at most `parallel` at a time (64 MiB each), so that a burst of log-ins cannot eat the
+    machine.
+    """
 
     def __init__(self, hasher: argon2.PasswordHasher | None = None, parallel: int = 2) -> None:
         self._hasher = hasher or argon2.PasswordHasher()
@@ -233,7 +235,10 @@ async def make_password_link(
 
 
 async def use_password_link(db: AsyncSession, token: str, password_hash: str, now: datetime) -> PersonId:
-    """Sets the password once. The caller has run `check_password` and `Passwords.hash` before opening the transaction."""
+    """Sets the password once.
+
+    The caller has run `check_password` and `Passwords.hash` before opening the transaction.
+    """
     query = (
         update(PasswordLink)
         .where(

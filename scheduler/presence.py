@@ -1,4 +1,6 @@
-"""Whether a lawyer can be asked: presence states, misses, breaks, and the protected minute and a half after a consultation."""
+"""Whether a lawyer can be asked: presence states, misses, breaks, and the protected minute and a half after a
+consultation.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -81,7 +83,10 @@ async def move_presence(
     now: datetime,
     **values: Any,
 ) -> bool:
-    """One conditional UPDATE; False when the lawyer is in another state. A move the table does not know is a bug: ValueError."""
+    """One conditional UPDATE; False when the lawyer is in another state.
+
+    A move the table does not know is a bug: ValueError.
+    """
     sources = frozenset(old)
     unknown = [state for state in sources if new not in PRESENCE_TRANSITIONS[state]]
     if unknown:

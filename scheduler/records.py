@@ -1,4 +1,6 @@
-"""What is written during and after a consultation: the consultation record, the points sent to the visitor, the chat."""
+"""What is written during and after a consultation: the consultation record, the points sent to the visitor, the
+chat.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -111,7 +113,10 @@ async def open_record(db: AsyncSession, found: Consultation, lawyer_id: PersonId
 async def add_message(
     db: AsyncSession, consultation_id: ConsultationId, person_id: PersonId, text: str, now: datetime
 ) -> Message:
-    """A chat message of a participant. Raises Denied (no participant), Invalid (length), Conflict (not in progress), Refused (too many)."""
+    """A chat message of a participant.
+
+    Raises Denied (no participant), Invalid (length), Conflict (not in progress), Refused (too many).
+    """
     participant = await participant_of(db, consultation_id, person_id)
     if participant is None:
         raise Denied("chat", "您不在这次会话里。")

@@ -28,7 +28,8 @@ WORDS_LENGTH = 80
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """q: words, each of which must occur in case number, visitor's, clerk's or lawyer's name, street, ticket or visit number; a telephone or
+    """q: words, each of which must occur in case number, visitor's, clerk's or lawyer's name, street, ticket or
+    visit number; a telephone or
     identity number must be whole. Days are days in Shanghai, both included. cursor: `next` of the page before.
     """
 

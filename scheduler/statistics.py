@@ -22,7 +22,10 @@ SHOWN_FROM = 5
 
 @dataclass(frozen=True, slots=True)
 class LawyerToday:
-    """average_s: mean length of today's ended consultations. satisfaction: mean grade of the last whole month, 5 is best."""
+    """average_s: mean length of today's ended consultations.
+
+    satisfaction: mean grade of the last whole month, 5 is best.
+    """
 
     answered: int
     closed: int

@@ -1,4 +1,6 @@
-"""Imports every module that declares a table, so that `metadata` is complete; for migrations and for tests that compare."""
+"""Imports every module that declares a table, so that `metadata` is complete; for migrations and for tests that
+compare.
+"""
 
 from scheduler import (
     audit,

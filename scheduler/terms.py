@@ -1,4 +1,6 @@
-"""The closed vocabularies of the domain with their Chinese names, in the order in which forms show them (docs: glossary of the bureau)."""
+"""The closed vocabularies of the domain with their Chinese names, in the order in which forms show them (docs:
+glossary of the bureau).
+"""
 
 from enum import StrEnum
 

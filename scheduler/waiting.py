@@ -70,6 +70,15 @@ class Place:
 async def join(
     db: AsyncSession, consultation_id: ConsultationId, org_id: OrgId, boost: int, now: datetime
 ) -> WaitingEntry:
+    """Last in the line, but for the boost in seconds."""
+    # Somebody who joined in the future joined before the clock was set back, and stays ahead: equal times are ordered
+    # by id.
+    await db.execute(
+        update(WaitingEntry)
+        .where(WaitingEntry.state.in_(IN_LINE), WaitingEntry.joined_at > now)
+        .values(joined_at=now)
+        .execution_options(synchronize_session=False)
+    )
     entry = WaitingEntry(
         id=EntryId(new_id()),
         consultation_id=consultation_id,
@@ -91,7 +100,10 @@ async def entry_of(db: AsyncSession, consultation_id: ConsultationId) -> Waiting
 async def move_entry(
     db: AsyncSession, entry_id: EntryId, old: Iterable[EntryState], new: EntryState, **values: Any
 ) -> None:
-    """One conditional UPDATE. Raises Conflict when another transaction was first; ValueError for a move the table does not know."""
+    """One conditional UPDATE.
+
+    Raises Conflict when another transaction was first; ValueError for a move the table does not know.
+    """
     sources = frozenset(old)
     unknown = [state for state in sources if new not in ENTRY_TRANSITIONS[state]]
     if unknown:

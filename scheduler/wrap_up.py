@@ -88,7 +88,10 @@ async def close(
     fields: WrapUpFields,
     now: datetime,
 ) -> None:
-    """wrap_up → closed: the record is confirmed and nobody writes to it any more. Raises Invalid(advice, aid_rights_told, outcome), Changed."""
+    """wrap_up → closed: the record is confirmed and nobody writes to it any more.
+
+    Raises Invalid(advice, aid_rights_told, outcome), Changed.
+    """
     found = await own_consultation(db, viewer, consultation_id, Action.WRAP_UP)
     if found.state is ConsultationState.CLOSED and found.lawyer_id == viewer.person_id:
         return
