@@ -12,20 +12,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, Literal
 
+from scheduler.consents import Barrier
 from signaling.messages import MediaQuality, MediaState, Message
 
 Role = Literal["clerk", "lawyer"]
 
 WORKSPACE: Final[dict[Role, Literal["station", "lawyer"]]] = {"clerk": "station", "lawyer": "lawyer"}
 """In which workspace a participant of each role sits."""
-
-
-class Consent(StrEnum):
-    GIVEN = "given"
-    REFUSED = "refused"
-    WITHDRAWN = "withdrawn"
-    CRIMINAL = "criminal"
-    """Criminal matters are never recorded, whatever was answered."""
 
 
 class Recording(StrEnum):
@@ -105,7 +98,8 @@ class LiveConsultation:
     consultation_id: str
     state: str
     """Mirrors the table: offered, active, interrupted, wrap_up, …"""
-    consent: Consent
+    barrier: Barrier | None
+    """Why nothing may be recorded; None when everybody's consent is in force."""
     visitor: str
     category_name: str
     street: Message
@@ -135,8 +129,8 @@ class LiveConsultation:
         return all(p.media is Media.CONNECTED for p in self.participants.values())
 
     def recording_due(self) -> bool:
-        """Whether to start or go on now: consent in force, everybody connected, and nothing that stopped it for good."""
-        if self.ended or self.text_only or self.consent is not Consent.GIVEN or not self.everybody_connected():
+        """Start or go on now? Consent in force, everybody connected, and nothing that stopped it for good."""
+        if self.ended or self.text_only or self.barrier is not None or not self.everybody_connected():
             return False
         if self.recording is Recording.PAUSED:
             return self.recording_cause in RESUMABLE
@@ -145,22 +139,37 @@ class LiveConsultation:
     def set_recording(self, state: Recording, cause: str | None, at: datetime) -> None:
         self.recording, self.recording_cause, self.recording_at = state, cause, at
 
-    def settle_consent(self, consent: Consent, at: datetime) -> None:
-        """Takes over the answer in force; with none that allows it there is nothing to record."""
-        self.consent = consent
-        if consent is Consent.GIVEN:
+    def settle_barrier(self, barrier: Barrier | None, at: datetime) -> None:
+        """Takes over what is in force now, before anything was recorded; later changes go through a stop."""
+        self.barrier = barrier
+        if barrier is None:
             if self.recording is Recording.NONE:
                 self.set_recording(Recording.IDLE, None, at)
         elif self.recording in (Recording.NONE, Recording.IDLE):
-            cause = {Consent.REFUSED: "refused", Consent.CRIMINAL: "criminal", Consent.WITHDRAWN: "withdrawn"}[consent]
+            cause = None if barrier is Barrier.TELEPHONE else barrier.value
             self.set_recording(Recording.NONE, cause, at)
 
-    def media_lost(self, at: datetime) -> None:
-        """The worker is gone: nobody is connected and nothing is being recorded until it is back."""
+    def interrupted(self) -> bool:
+        """Somebody who was connected is not any more. Who has yet to connect for the first time does not count."""
+        if self.text_only:
+            return False
+        return any(p.present != "joined" for p in self.participants.values() if p.was_connected)
+
+    def media_lost(self) -> None:
+        """The worker's peers are gone or unknown: nobody counts as connected until it says so."""
         for participant in self.participants.values():
             participant.peer_id, participant.media = None, Media.NONE
-        if self.recording in (Recording.RECORDING, Recording.STARTING):
-            self.set_recording(Recording.PAUSED, "worker_lost", at)
+
+    def adopt(self, room: dict[str, Any]) -> None:
+        """Takes over the peers of a room of CONTROL.md."""
+        for theirs in room["participants"]:
+            ours = self.participants.get(theirs["participant_id"])
+            peers = [peer for peer in theirs["peers"] if peer["state"] != "closed"]
+            if ours is not None and peers:
+                connected = peers[-1]["state"] == "connected"
+                ours.peer_id = peers[-1]["peer_id"]
+                ours.media = Media.CONNECTED if connected else Media.CONNECTING
+                ours.was_connected = ours.was_connected or connected
 
     def recording_body(self) -> Message:
         at = self.recording_at

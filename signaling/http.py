@@ -95,7 +95,7 @@ class Exchange(Generic[B_co]):
             raise bad_request(error) from None
 
 
-async def press(exchange: Exchange[K], act: Callable[[AsyncSession], Awaitable[object]]) -> object:
+async def press(exchange: Exchange[K], act: Callable[[AsyncSession], Awaitable[object]]) -> Any:
     """Runs `act` in a transaction, once per person, route and key; a second press gets the first result."""
     viewer, request, body = exchange.viewer, exchange.request, exchange.body
     resource = request.match_info.route.resource

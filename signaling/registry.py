@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from scheduler.access import Viewer
@@ -16,6 +16,9 @@ from signaling.messages import Hello, Message
 OUTBOX_MESSAGES: Final = 256
 SESSION_OUTLIVES_S: Final = 600.0
 """How long the line keeps a place and a room a participant after the connection was lost."""
+
+ABSENT_AFTER_S: Final = 5.0
+"""A reload or a short outage is over by then; nobody is told that somebody is away before."""
 
 Workspace = Literal["station", "lawyer"]
 
@@ -54,7 +57,8 @@ class Session:
     resume: str
     outbox: Outbox | None = None
     detached_at: float | None = None
-    consultation_id: str | None = field(default=None)
+    reported_absent: bool = False
+    consultation_id: str | None = None
 
     def send(self, message: Message) -> None:
         if self.outbox is not None:
@@ -79,7 +83,8 @@ class Registry:
             if session.window != hello.window:
                 session.outbox.put(messages.event("replaced"))
             session.outbox.close(messages.CLOSE_REPLACED, "another window")
-        session.viewer, session.window, session.outbox, session.detached_at = viewer, hello.window, outbox, None
+        session.viewer, session.window, session.outbox = viewer, hello.window, outbox
+        session.detached_at, session.reported_absent = None, False
         session.resume = secrets.token_urlsafe(24)
         return session, resumed
 
@@ -89,6 +94,17 @@ class Registry:
             return False
         session.outbox, session.detached_at = None, now
         return True
+
+    def newly_absent(self, now: float) -> list[Session]:
+        """Sessions without a connection for `ABSENT_AFTER_S`; each is returned once."""
+        absent = [s for s in self._sessions.values() if s.detached_at is not None and not s.reported_absent]
+        absent = [s for s in absent if now - (s.detached_at or now) > ABSENT_AFTER_S]
+        for session in absent:
+            session.reported_absent = True
+        return absent
+
+    def anybody_at(self, org_id: str) -> bool:
+        return any(s.outbox is not None for s in self.of_street(org_id))
 
     def expire(self, now: float) -> list[Session]:
         """Removes and returns the sessions nobody came back to."""

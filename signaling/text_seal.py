@@ -1,0 +1,58 @@
+"""Seals the text record of each closed consultation in a bag of its own, also where nothing was recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from pydantic_core import to_jsonable_python
+
+from recordings.archive import Archive
+from recordings.collect import collect
+from recordings.errors import RecordingError
+from scheduler import details
+from scheduler.clock import Clock
+from scheduler.db import Sessions
+from scheduler.ids import ConsultationId
+
+log = logging.getLogger(__name__)
+
+RETRY_S: Final = 30.0
+MAX_DUE: Final = 10_000
+
+
+class TextSeal:
+    def __init__(self, clock: Clock, sessions: Sessions, archive: Archive) -> None:
+        self._clock = clock
+        self._sessions = sessions
+        self._archive = archive
+        self._due: asyncio.Queue[str] = asyncio.Queue(MAX_DUE)
+
+    def soon(self, consultation_id: str) -> None:
+        if self._due.full():
+            log.error("more than %d text records wait; %s waits for the next start", MAX_DUE, consultation_id)
+        else:
+            self._due.put_nowait(consultation_id)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as retries:
+            while True:
+                consultation_id = await self._due.get()
+                if not await self._seal(ConsultationId(consultation_id)):
+                    retries.create_task(self._retry(consultation_id))
+
+    async def _seal(self, consultation_id: ConsultationId) -> bool:
+        try:
+            async with self._sessions() as db:
+                record = await details.record(db, consultation_id)
+                dossier = await collect(db, consultation_id, ended_at=record.ended_at)
+            await self._archive.seal_text(dossier, to_jsonable_python(record))
+        except (RecordingError, OSError) as exc:
+            log.error("text record of %s could not be sealed, will try again: %s", consultation_id, exc)
+            return False
+        return True
+
+    async def _retry(self, consultation_id: str) -> None:
+        await asyncio.sleep(RETRY_S)
+        self.soon(consultation_id)
