@@ -8,12 +8,13 @@ import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from scheduler.access import Viewer
 from web_client.assets import Assets
 from web_client.homes import WORKSPACES, Link, home_of, workspaces_of
 from web_client.language import LANGUAGES, Language, choose, load_languages
@@ -24,17 +25,6 @@ ELDER_COOKIE = "lawlink_elder"
 LANGUAGE_COOKIE = "lawlink_language"
 
 log = logging.getLogger("lawlink.pages")
-
-
-class Viewer(Protocol):
-    """What a page needs of `scheduler.access.Viewer`."""
-
-    @property
-    def account(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def roles(self) -> Collection[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +60,8 @@ def sight_of(request: web.Request) -> Sight:
     elder = request.cookies.get(ELDER_COOKIE)
     return Sight(
         viewer=viewer,
-        language=choose(request.cookies.get(LANGUAGE_COOKIE), getattr(viewer, "language", None)),
-        elder=elder == "1" if elder in ("0", "1") else bool(getattr(viewer, "elder", False)),
+        language=choose(request.cookies.get(LANGUAGE_COOKIE), viewer.language if viewer else None),
+        elder=elder == "1" if elder in ("0", "1") else viewer is not None and viewer.elder,
         path=request.path,
     )
 
@@ -145,8 +135,7 @@ PAGES = web.AppKey("lawlink_pages", Pages)
 
 def org_name(sight: Sight, site: Site) -> str:
     """The name under the product's in the header: the viewer's organisation, else the district."""
-    org = getattr(sight.viewer, "org_name", None) if sight.viewer else None
-    return str(org) if org else site.name
+    return sight.viewer.org_name if sight.viewer else site.name
 
 
 def denied_page(request: web.Request, needed: Collection[str]) -> web.Response:

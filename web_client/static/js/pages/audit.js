@@ -112,7 +112,7 @@ async function search(append) {
   const mine = turn;
   const asked = query();
   if (!append) {
-    history.replaceState(null, "", asked.size ? `?${asked}` : location.pathname);
+    history.replaceState(null, "", `${asked}` ? `?${asked}` : location.pathname);
     setState(results, "loading");
   }
   if (append && next) asked.set("cursor", next);
