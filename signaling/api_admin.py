@@ -14,6 +14,7 @@ from scheduler.ids import LogInId, OrgId, PersonId
 from scheduler.organisations import branch, in_scope, organisation
 from scheduler.people import PersonRow, Role
 from signaling.http import Exchange, Keyed, Nothing, Query, Route, items, press, reading, writing
+from signaling.keys import LIVE
 from signaling.log_in import scheme
 
 PATH: Final = "/api/admin"
@@ -120,7 +121,10 @@ async def _set_disabled(exchange: Exchange[Keyed], disabled: bool) -> object:
         await _note(db, exchange.viewer, "person.disable" if disabled else "person.enable", row.id, exchange.now)
         return {"person": shown(await people.person_row(db, row.id))}
 
-    return await press(exchange, act)
+    answer = await press(exchange, act)
+    for log_in_id in ended:
+        exchange.request.app[LIVE].logged_out(log_in_id)
+    return answer
 
 
 async def _own_person(db: AsyncSession, exchange: Exchange[Keyed]) -> PersonRow:

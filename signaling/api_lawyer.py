@@ -16,6 +16,7 @@ from scheduler.terms import Outcome
 from scheduler.wrap_up import WrapUp, WrapUpFields
 from signaling import wire
 from signaling.http import Body, Exchange, Keyed, Nothing, Route, press, reading, writing
+from signaling.keys import LIVE
 
 Advice = Annotated[str, Field(max_length=20_000)]
 Law = Annotated[str, Field(max_length=4_000)]
@@ -81,9 +82,11 @@ async def post_close(exchange: Exchange[ClosingForm]) -> object:
         return await consultation_ref(db, consultation_id, now)
 
     try:
-        return await press(exchange, act)
+        ref = await press(exchange, act)
     except Changed as changed:
         raise await _with_current(exchange, changed) from None
+    await exchange.request.app[LIVE].closed(consultation_id)
+    return ref
 
 
 async def _with_current(exchange: Exchange[Any], changed: Changed) -> Refused:

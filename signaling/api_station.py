@@ -22,7 +22,7 @@ from scheduler.people import Role
 from scheduler.terms import CATEGORY_NAMES, Group, IdType, MatterCategory, Sex
 from signaling import wire
 from signaling.http import Body, Exchange, Keyed, Nothing, Query, Route, press, reading, writing
-from signaling.keys import CIPHER
+from signaling.keys import CIPHER, LIVE
 from signaling.log_in import person_of
 
 Short = Annotated[str, Field(max_length=1000)]
@@ -184,14 +184,16 @@ async def post_device_checks(exchange: Exchange[DeviceChecks]) -> object:
 
 
 async def post_evaluation(exchange: Exchange[EvaluationBody]) -> object:
-    body = exchange.body
+    body, consultation_id = exchange.body, _consultation_id(exchange)
     grades = Grades(**body.model_dump(exclude={"key"}))
 
     async def act(db: AsyncSession) -> object:
-        await evaluations.evaluate(db, exchange.viewer, _consultation_id(exchange), grades, exchange.now)
+        await evaluations.evaluate(db, exchange.viewer, consultation_id, grades, exchange.now)
         return {}
 
-    return await press(exchange, act)
+    answer = await press(exchange, act)
+    await exchange.request.app[LIVE].evaluated(consultation_id)
+    return answer
 
 
 async def get_record(exchange: Exchange[Nothing]) -> object:

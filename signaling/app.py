@@ -1,37 +1,61 @@
 """Puts the server together: what it holds, in which order that starts and stops, and which routes it answers."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from aiohttp import web
+from sqlalchemy import select
 
+from recordings.archive import Archive
+from recordings.seal import SealKey
+from recordings.store import Store
+from recordings.vault import Vault
+from scheduler import idempotency, log_ins
 from scheduler.clock import Clock, SystemClock
-from scheduler.db import create_engine, migrate, read_session_factory, session_factory
+from scheduler.db import Sessions, create_engine, migrate, read_session_factory, session_factory
+from scheduler.organisations import Organisation, OrgKind
 from scheduler.people import Passwords
-from signaling import api_admin, api_lawyer, api_station, health, log_in
+from signaling import api_admin, api_consultations, api_lawyer, api_station, health, log_in
+from signaling.demo import Demo
 from signaling.errors import answer_errors
 from signaling.http import MAX_BODY_BYTES, Route, mount
 from signaling.key_files import read_cipher
-from signaling.keys import CIPHER, CLOCK, PASSWORDS, READS, SESSIONS, SETTINGS
+from signaling.keys import ARCHIVE, CIPHER, CLOCK, LIVE, PASSWORDS, READS, SESSIONS, SETTINGS
+from signaling.live import Live
 from signaling.log_in import THROTTLE, check_origin, identify
 from signaling.metrics import METRICS, Metrics, measure, show_metrics
 from signaling.settings import Settings
 from signaling.throttle import Throttle
 from web_client import routes as pages
+from web_client.views import SITE, Site
 
 log = logging.getLogger(__name__)
 
-ROUTES: Final[tuple[Route, ...]] = (*log_in.ROUTES, *api_admin.ROUTES, *api_station.ROUTES, *api_lawyer.ROUTES)
+HOUSEKEEPING_S: Final = 3600.0
+ROUTES: Final[tuple[Route, ...]] = (
+    *log_in.ROUTES,
+    *api_station.ROUTES,
+    *api_consultations.ROUTES,
+    *api_lawyer.ROUTES,
+    *api_admin.ROUTES,
+)
+DEMO: Final[web.AppKey[Demo | None]] = web.AppKey("demo")
+# Done only when the live half has failed: whoever runs the server then ends it, and its supervisor starts it again.
+LIVE_TASK: Final[web.AppKey[asyncio.Task[None]]] = web.AppKey("live_task")
 
 
-def build_app(settings: Settings, *, clock: Clock | None = None, authority: Path | None = None) -> web.Application:
+def build_app(
+    settings: Settings, *, clock: Clock | None = None, authority: Path | None = None, demo: Demo | None = None
+) -> web.Application:
     """The whole server; nothing starts before the application does.
 
-    `authority` is the certificate that `/ca.crt` hands out.  Starting raises KeysMissing when the data directory has
-    not been initialised.
+    `authority` is the certificate that `/ca.crt` hands out, `demo` what the log-in page tells about a demo.  Starting
+    raises KeysMissing or KeyUnavailable when the data directory has not been initialised.
     """
     app = web.Application(
         middlewares=[measure, answer_errors, check_origin, identify],
@@ -40,12 +64,14 @@ def build_app(settings: Settings, *, clock: Clock | None = None, authority: Path
     clock = clock or SystemClock()
     app[SETTINGS] = settings
     app[CLOCK] = clock
+    app[DEMO] = demo
     app[METRICS] = Metrics()
     app[PASSWORDS] = Passwords()
     app[THROTTLE] = Throttle(clock, settings.login_attempts_per_minute)
-    app.cleanup_ctx.append(database)
+    app.cleanup_ctx.extend([database, archive, live, housekeeping])
     app.on_response_prepare.append(protect)
     mount(app, ROUTES)
+    app.router.add_get("/ws", connect)
     app.router.add_get("/metrics", show_metrics)
     health.add_routes(app, authority)
     pages.add_routes(app)
@@ -60,8 +86,74 @@ async def database(app: web.Application) -> AsyncIterator[None]:
     engine = create_engine(settings.database)
     app[SESSIONS] = session_factory(engine)
     app[READS] = read_session_factory(engine)
+    app[SITE] = await _site(app)
     yield
     await engine.dispose()
+
+
+async def _site(app: web.Application) -> Site:
+    async with app[READS]() as db:
+        district = await db.scalar(select(Organisation).where(Organisation.kind == OrgKind.DISTRICT).limit(1))
+    demo = app[DEMO]
+    return Site(
+        name=district.name if district else "",
+        phone=district.phone if district else "",
+        demo_accounts=tuple(account.account for account in demo.accounts) if demo else (),
+        demo_password=demo.password if demo else "",
+    )
+
+
+async def archive(app: web.Application) -> AsyncIterator[None]:
+    """The keys of recordings, the store, and what works on both."""
+    settings = app[SETTINGS]
+    vault = await asyncio.to_thread(Vault.from_files, [settings.master_key_path])
+    seal_key = await asyncio.to_thread(SealKey.from_file, settings.seal_key_path)
+    store = await asyncio.to_thread(Store, settings.store)
+    app[ARCHIVE] = Archive(app[SESSIONS], app[CLOCK], vault, store, seal_key, settings.journals, app[SITE].name)
+    yield
+
+
+async def live(app: web.Application) -> AsyncIterator[None]:
+    """The live half: one task that owns connections, the line, rooms and the media worker."""
+    half = Live(app[SETTINGS], app[CLOCK], app[SESSIONS], app[READS], app[ARCHIVE])
+    app[LIVE] = half
+    task = app[LIVE_TASK] = asyncio.create_task(half.run(), name="live")
+    yield
+    await _end(task)
+    await half.close()
+
+
+async def connect(request: web.Request) -> web.StreamResponse:
+    """`GET /ws`"""
+    return await request.app[LIVE].connect(request)
+
+
+async def housekeeping(app: web.Application) -> AsyncIterator[None]:
+    """Forgets, every hour, what no longer says anything: ended log-ins, throttles, kept results of presses."""
+    task = asyncio.create_task(_keep_house(app[SESSIONS], app[CLOCK]), name="housekeeping")
+    yield
+    await _end(task)
+
+
+async def _keep_house(sessions: Sessions, clock: Clock) -> None:
+    while True:
+        try:
+            await _forget_old(sessions, clock.now())
+        except Exception:
+            log.exception("housekeeping failed; it is tried again in an hour")
+        await asyncio.sleep(HOUSEKEEPING_S)
+
+
+async def _forget_old(sessions: Sessions, now: datetime) -> None:
+    async with sessions.begin() as db:
+        await log_ins.forget_old(db, now)
+        await idempotency.forget_old(db, now)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Exception):
+        await task
 
 
 async def protect(request: web.Request, response: web.StreamResponse) -> None:

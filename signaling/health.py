@@ -8,7 +8,7 @@ from aiohttp import web
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from signaling.keys import READS
+from signaling.keys import LIVE, READS
 from signaling.metrics import METRICS
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ async def show_alive(request: web.Request) -> web.Response:
 
 async def show_ready(request: web.Request) -> web.Response:
     """`GET /readyz`: 200 when every part works, else 503; which part does not is in the body."""
-    parts = {"database": await _database_works(request.app)}
+    parts = {"database": await _database_works(request.app), **request.app[LIVE].ready()}
     for part, works in parts.items():
         request.app[METRICS].ready.labels(part).set(works)
     return web.json_response({"ready": all(parts.values()), "parts": parts}, status=200 if all(parts.values()) else 503)

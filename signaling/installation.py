@@ -41,7 +41,7 @@ async def initialise(settings: Settings, first: FirstPeople, now: datetime) -> N
     check_password(first.password)
     require_empty(settings.data)
     try:
-        await asyncio.to_thread(_make_files, settings)
+        await asyncio.to_thread(make_files, settings)
         await migrate(settings.database)
         await _add_first(settings, first, now)
     except BaseException:
@@ -56,7 +56,7 @@ def require_empty(directory: Path) -> None:
         raise NotEmpty(f"{directory} is not empty ({found[0]}): name an empty data directory, or keep what is there")
 
 
-def _make_files(settings: Settings) -> None:
+def make_files(settings: Settings) -> None:
     for directory in (settings.data, settings.store, settings.journals):
         make_directory(directory)
     make_keys(settings)

@@ -9,6 +9,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from recordings.seal import make_seal_key
 from scheduler.identity import IdentityCipher
 from signaling.secret_files import make_directory, readable_by_others, write_secret
 from signaling.settings import Settings
@@ -25,11 +26,12 @@ def make_keys(settings: Settings) -> None:
     make_directory(settings.keys)
     make_random_key(settings.master_key_path)
     make_random_key(settings.identity_key_path)
+    make_seal_key(settings.seal_key_path)
 
 
 def missing_keys(settings: Settings) -> list[Path]:
     """The key files that are not there: empty for an initialised data directory."""
-    wanted = (settings.master_key_path, settings.identity_key_path)
+    wanted = (settings.master_key_path, settings.identity_key_path, settings.seal_key_path)
     return [path for path in wanted if not path.exists()]
 
 

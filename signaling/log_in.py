@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from scheduler import log_ins, people
 from scheduler.access import Viewer
 from scheduler.errors import BadCredentials, Refused, Throttled, Unauthenticated
+from scheduler.ids import LogInId
 from scheduler.people import Language, check_password
 from signaling.http import Body, Exchange, Nothing, Route, reading, writing
-from signaling.keys import CLOCK, PASSWORDS, READS, SESSIONS, SETTINGS
+from signaling.keys import CLOCK, LIVE, PASSWORDS, READS, SESSIONS, SETTINGS
 from signaling.metrics import METRICS
 from signaling.origin import SAFE_METHODS, same_origin
 from signaling.throttle import Throttle
@@ -137,6 +138,7 @@ async def post_logout(exchange: Exchange[Nothing]) -> web.StreamResponse:
     if viewer is not None:
         async with exchange.sessions.begin() as db:
             await log_ins.log_out(db, viewer.log_in_id, exchange.now)
+        exchange.request.app[LIVE].logged_out(viewer.log_in_id)
     response = web.json_response({})
     response.del_cookie(COOKIE, path="/")
     return response
@@ -167,13 +169,15 @@ async def post_password(exchange: Exchange[PasswordBody]) -> object:
     check_password(body.password)
     password_hash = await app[PASSWORDS].hash(body.password)
     async with exchange.sessions.begin() as db:
-        await _use_link(db, body.token, password_hash, exchange.now)
+        ended = await _use_link(db, body.token, password_hash, exchange.now)
+    for log_in_id in ended:
+        app[LIVE].logged_out(log_in_id)
     return {}
 
 
-async def _use_link(db: AsyncSession, token: str, password_hash: str, now: datetime) -> None:
+async def _use_link(db: AsyncSession, token: str, password_hash: str, now: datetime) -> list[LogInId]:
     person_id = await people.use_password_link(db, token, password_hash, now)
-    await log_ins.end_all(db, person_id, now)
+    return await log_ins.end_all(db, person_id, now)
 
 
 ROUTES: Final[tuple[Route, ...]] = (

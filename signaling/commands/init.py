@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scheduler.errors import Refused
-from signaling.commands import CommandFailed, settings_from
+from signaling.commands import CommandFailed
+from signaling.commands.environment import settings_from
 from signaling.installation import FirstPeople, NotEmpty, initialise, require_empty
 from signaling.settings import Settings
 

@@ -13,9 +13,12 @@ from typing import Final
 
 from aiohttp import web
 
+from recordings.errors import KeyUnavailable
 from signaling import logs, tls
-from signaling.app import build_app
-from signaling.commands import CommandFailed, settings_from
+from signaling.app import LIVE_TASK, build_app
+from signaling.commands import CommandFailed
+from signaling.commands.environment import settings_from
+from signaling.demo import Demo
 from signaling.key_files import KeysMissing, missing_keys
 from signaling.settings import Settings
 from signaling.tls import CertificateError, ServerCertificate
@@ -39,21 +42,21 @@ def run(arguments: argparse.Namespace) -> int:
     return serve(settings, lambda url: log.info("serving %s", url))
 
 
-def serve(settings: Settings, started: Callable[[str], None]) -> int:
+def serve(settings: Settings, started: Callable[[str], None], demo: Demo | None = None) -> int:
     """Serves until SIGINT or SIGTERM; calls `started` with the address when it answers."""
     try:
-        asyncio.run(_serve(settings, started))
-    except (KeysMissing, CertificateError) as error:
+        asyncio.run(_serve(settings, started, demo))
+    except (KeysMissing, KeyUnavailable, CertificateError) as error:
         raise CommandFailed(str(error)) from error
     except OSError as error:
         raise CommandFailed(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}") from error
     return 0
 
 
-async def _serve(settings: Settings, started: Callable[[str], None]) -> None:
+async def _serve(settings: Settings, started: Callable[[str], None], demo: Demo | None) -> None:
     certificate = await asyncio.to_thread(_certificate, settings) if settings.tls else None
     context = certificate.context() if certificate else None
-    app = build_app(settings, authority=certificate.authority if certificate else None)
+    app = build_app(settings, authority=certificate.authority if certificate else None, demo=demo)
     runner = web.AppRunner(app, access_log=None, handle_signals=False)
     await runner.setup()
     try:
@@ -61,7 +64,7 @@ async def _serve(settings: Settings, started: Callable[[str], None]) -> None:
         await site.start()
         started(address(settings, runner.addresses[0][1]))
         async with _renewing(settings, certificate, context):
-            await _until_told_to_stop()
+            await _until_told_to_stop(app[LIVE_TASK])
     finally:
         await runner.cleanup()
 
@@ -106,9 +109,15 @@ async def _renew(settings: Settings, context: ssl.SSLContext) -> None:
             log.exception("the certificate could not be renewed; the old one stays")
 
 
-async def _until_told_to_stop() -> None:
-    stop = asyncio.Event()
+async def _until_told_to_stop(live: asyncio.Task[None]) -> None:
+    """Returns at SIGINT or SIGTERM.  CommandFailed when the live half has failed: it has to be started anew."""
     loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await stop.wait()
+    told = asyncio.create_task(stop.wait())
+    await asyncio.wait({told, live}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if not stop.is_set():
+        log.critical("the live half has failed", exc_info=live.exception())
+        raise CommandFailed("the live half has failed; the log says why")
