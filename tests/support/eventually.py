@@ -18,5 +18,5 @@ async def eventually(condition: Callable[[], bool], deadline_s: float = DEADLINE
 
 async def eventually_async(condition: Callable[[], Awaitable[bool]], deadline_s: float = DEADLINE) -> None:
     async with asyncio.timeout(deadline_s):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - what is waited for cannot set an event
             await asyncio.sleep(POLL)
