@@ -16,13 +16,29 @@ class Digests:
     sm3: str
 
 
+class DigestStream:
+    """Both digests of bytes that come piece by piece."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._sha256 = sha256()
+        self._sm3 = Hash(SM3())
+
+    def update(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        self._sha256.update(chunk)
+        self._sm3.update(chunk)
+
+    def result(self) -> Digests:
+        """Call once, at the end."""
+        return Digests(self._size, self._sha256.hexdigest(), self._sm3.finalize().hex())
+
+
 def digest(chunks: Iterable[bytes]) -> Digests:
-    size, first, second = 0, sha256(), Hash(SM3())
+    whole = DigestStream()
     for chunk in chunks:
-        size += len(chunk)
-        first.update(chunk)
-        second.update(chunk)
-    return Digests(size, first.hexdigest(), second.finalize().hex())
+        whole.update(chunk)
+    return whole.result()
 
 
 def digest_bytes(content: bytes) -> Digests:

@@ -6,15 +6,7 @@ class RecordingError(Exception):
 
 
 class NotFound(RecordingError):
-    """No such recording, bag, file or replay."""
-
-
-class WrongState(RecordingError):
-    """The recording has moved on; `state` tells where it is now."""
-
-    def __init__(self, text: str, state: str) -> None:
-        super().__init__(text)
-        self.state = state
+    """Not in this bag, or gone from the storage."""
 
 
 class KeyUnavailable(RecordingError):
@@ -31,11 +23,3 @@ class StorageFull(RecordingError):
 
 class SealingFailed(RecordingError):
     """The journals could not be made into a bag; they stay, and `Archive.finish` may be tried again."""
-
-
-class Invalid(RecordingError):
-    """A field of a request cannot be used; `field` names it."""
-
-    def __init__(self, field: str, text: str) -> None:
-        super().__init__(text)
-        self.field = field
