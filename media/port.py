@@ -27,7 +27,7 @@ class MediaPort:
     """
 
     def __init__(self, hosts: list[str], port: int = 0, public: list[str] | None = None) -> None:
-        self.hosts = hosts
+        self.hosts = hosts = list(dict.fromkeys(hosts))
         self.flows: dict[Address, Flow] = {}
         self._agents: dict[str, IceLite] = {}
         self.dropped = 0

@@ -89,7 +89,8 @@ class Relay:
         room = self.room(room_id)
         if participant_id not in room.participants and len(room.participants) >= self.limits.participants:
             raise LimitReached("participants", self.limits.participants)
-        if len(self.peers()) >= self.limits.peers:
+        others = [peer for peer in self.peers() if peer not in room.peers_of(participant_id)]
+        if len(others) >= self.limits.peers:
             raise LimitReached("peers", self.limits.peers)
         return room.join(participant_id)
 

@@ -42,6 +42,9 @@ class Room:
     def peers(self) -> list[Peer]:
         return [p.peer for p in self.participants.values() if p.peer is not None]
 
+    def peers_of(self, participant_id: str) -> list[Peer]:
+        return [peer for peer in self.peers() if peer.participant_id == participant_id]
+
     def publications(self) -> Iterator[Publication]:
         for participant in self.participants.values():
             yield from participant.publications.values()

@@ -149,11 +149,10 @@ class MediaPage:
 
 async def serve_offers(control: Control, pages: list[MediaPage]) -> None:
     """Pass the worker's later offers to the pages; runs until cancelled."""
-    while True:
-        for event in await control.more_events(5.0):
-            if event["kind"] == "offer":
-                page = next(p for p in pages if p.peer_id == event["peer_id"])
-                await page.answer(event["offer"])
+    async for event in control.each_event():
+        if event["kind"] == "offer":
+            page = next(p for p in pages if p.peer_id == event["peer_id"])
+            await page.answer(event["offer"])
 
 
 @asynccontextmanager

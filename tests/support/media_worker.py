@@ -1,6 +1,7 @@
 """A media worker for tests: as a process of its own, or in the test's loop; and a client of its control API."""
 
 import asyncio
+import itertools
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -45,13 +46,18 @@ class Control:
         async with self._http.post(path, data=body) as response:
             return response.status, await response.json()
 
-    async def more_events(self, wait_s: float = 1.0) -> list[dict[str, Any]]:
-        """New events, waiting for one when there is none."""
+    async def more_events(self, wait_s: float = 1.0) -> None:
+        """Read new events into `events`, waiting for one when there is none. Several may wait at once."""
         reply = await self.call("GET", f"/v1/events?after={self._next}&wait_s={wait_s}")
-        self._next = reply["next"]
-        self.events += reply["events"]
-        found: list[dict[str, Any]] = reply["events"]
-        return found
+        self.events += [event for event in reply["events"] if event["n"] > self._next]
+        self._next = max(self._next, reply["next"])
+
+    async def each_event(self) -> AsyncIterator[dict[str, Any]]:
+        """Every event, from the first one on; never ends."""
+        for index in itertools.count():
+            while len(self.events) <= index:
+                await self.more_events(5.0)
+            yield self.events[index]
 
     async def wait_for(self, kind: str, **fields: object) -> dict[str, Any]:
         """The first event, past or coming, of `kind` with these fields."""

@@ -1,6 +1,7 @@
 """A bare WebRTC client: own ICE checks, DTLS by aiortc, SRTP by pylibsrtp, synthetic Opus and VP8."""
 
 import asyncio
+import contextlib
 import itertools
 import random
 import re
@@ -28,7 +29,7 @@ from aiortc.rtp import (
 )
 
 from tests.support.eventually import eventually
-from tests.support.media_worker import Control
+from tests.support.media_worker import Control, Refusal
 
 HEADER = struct.Struct("!BBHII")
 CERTIFICATE = RTCCertificate.generateCertificate()
@@ -369,11 +370,14 @@ class Signalling:
         self.peers: list[RtpPeer] = []
 
     async def run(self) -> None:
-        while True:
-            for event in await self._control.more_events(5.0):
-                peer = next((p for p in self.peers if p.peer_id == event.get("peer_id")), None)
-                if event["kind"] == "offer" and peer is not None:
+        async for event in self._control.each_event():
+            peer = next((p for p in self.peers if p.peer_id == event.get("peer_id")), None)
+            if event["kind"] == "offer" and peer is not None:
+                try:
                     await peer.answer(event["offer"])
+                except Refusal as refusal:
+                    if refusal.status not in (404, 409):  # the peer, or the offer, has been replaced meanwhile
+                        raise
 
 
 @asynccontextmanager
@@ -383,10 +387,11 @@ async def signalling(control: Control) -> AsyncIterator[Signalling]:
     try:
         yield served
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
         for peer in served.peers:
             await peer.vanish()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 async def join(served: Signalling, control: Control, name: str, room_id: str = "r", **options: Any) -> RtpPeer:
