@@ -11,6 +11,7 @@ _FIXED = struct.Struct(">BBHII")
 _SENDER_REPORT = struct.Struct(">BBHIIII")
 _SENDER_REPORT_TYPE = 200
 NTP_UNIX_S = 2_208_988_800
+_START = 16
 
 
 class Packet(NamedTuple):
@@ -128,13 +129,14 @@ def read_packets(records: Iterable[Record], ssrc: int, payload_type: int, found:
 
 
 def in_order(packets: Iterable[Packet], window: int, found: Reception) -> Iterator[Packet]:
-    """Packets by sequence number. A missing one is waited for until `window` later ones have come, then given up."""
+    """Packets by sequence number. A missing one is waited for until `window` later ones have come, then given up.
+
+    The first one to arrive need not be the first one sent: the start is chosen among the first few.
+    """
     held: dict[int, Packet] = {}
     expected: int | None = None
     for packet in packets:
-        if expected is None:
-            expected = packet.sequence
-        if packet.sequence < expected:
+        if expected is not None and packet.sequence < expected:
             found.late += 1
         elif packet.sequence in held:
             found.duplicates += 1
@@ -143,9 +145,12 @@ def in_order(packets: Iterable[Packet], window: int, found: Reception) -> Iterat
             yield packet
         else:
             held[packet.sequence] = packet
-            expected = yield from _release(held, expected, window, found)
-    if expected is not None:
-        yield from _release(held, expected, 0, found)
+            if expected is None and len(held) >= _START:
+                expected = min(held)
+            if expected is not None:
+                expected = yield from _release(held, expected, window, found)
+    if held:
+        yield from _release(held, min(held) if expected is None else expected, 0, found)
 
 
 def _release(held: dict[int, Packet], expected: int, window: int, found: Reception) -> Generator[Packet, None, int]:
