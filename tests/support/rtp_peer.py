@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import aiohttp
 import pylibsrtp
 from aioice import stun
 from aiortc import RTCCertificate, RTCDtlsTransport
@@ -390,7 +391,7 @@ async def signalling(control: Control) -> AsyncIterator[Signalling]:
         for peer in served.peers:
             await peer.vanish()
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
+        with contextlib.suppress(asyncio.CancelledError, aiohttp.ClientError):  # the worker may have been killed
             await task
 
 
