@@ -272,13 +272,20 @@ def _write(visit: VisitRegistration, cipher: IdentityCipher, fields: VisitFields
     number = "" if fields.id_refused else fields.id_number
     if number is not None:
         _write_id_number(visit, cipher, normalise_id_number(number))
+    _read_id_number(visit, cipher)
 
 
 def _write_id_number(visit: VisitRegistration, cipher: IdentityCipher, number: str) -> None:
     visit.id_number_box = cipher.encrypt(number, visit.id) if number else None
     visit.id_number_hash = cipher.look_up_hash(number) if number else None
     visit.id_number_masked = mask_id_number(number) if number else ""
-    told = read_resident_id(number) if visit.id_type in (None, IdType.RESIDENT_ID) else None
+
+
+def _read_id_number(visit: VisitRegistration, cipher: IdentityCipher) -> None:
+    """A resident's number knows birth date and sex better than the form, also when the form did not send it again."""
+    if visit.id_number_box is None or visit.id_type not in (None, IdType.RESIDENT_ID):
+        return
+    told = read_resident_id(cipher.decrypt(visit.id_number_box, visit.id))
     if told is not None:
         visit.birth_date = told.birth_date
         visit.sex = told.sex

@@ -187,8 +187,9 @@ async def _claim_attempt(db: AsyncSession, account: str, address: str, now: date
         row = await db.get(LogInThrottle, subject, with_for_update=True)
         if row is None or abs(now - row.last_at) > FORGET_AFTER:
             row = await db.merge(LogInThrottle(subject=subject, failures=0, last_at=now, blocked_until=None))
-        if row.blocked_until is not None and now < row.blocked_until:
-            raise Throttled(min(row.blocked_until - now, LONGEST_DELAY).total_seconds())
+        # A last attempt in the future means that the clock was set back: nobody is to wait for hours for that.
+        if row.blocked_until is not None and row.last_at <= now < row.blocked_until:
+            raise Throttled((row.blocked_until - now).total_seconds())
         row.failures += 1
         row.last_at = now
         row.blocked_until = now + delay(row.failures, free) if row.failures >= free else None
