@@ -147,20 +147,21 @@ export class SilenceDetector {
  * Reads a track's level without playing it. An AudioContext that may not run yet (no press so far) reads null.
  * @param {AudioContext} context
  * @param {MediaStreamTrack} track
- * @returns {{level: () => number | null, close: () => void}} level in dBFS
+ * @returns {{level: () => number | null, close: () => void}} peak level in dBFS
  */
 export function levelMeter(context, track) {
   const source = context.createMediaStreamSource(new MediaStream([track]));
   const analyser = context.createAnalyser();
-  analyser.fftSize = 1024;
+  // A third of a second: longer than the time between two looks, so that a short sound is not missed.
+  analyser.fftSize = 16_384;
   source.connect(analyser);
   const samples = new Float32Array(analyser.fftSize);
   return {
     level() {
       if (context.state !== "running") return null;
       analyser.getFloatTimeDomainData(samples);
-      const power = samples.reduce((sum, x) => sum + x * x, 0) / samples.length;
-      return 10 * Math.log10(power + 1e-12);
+      const peak = samples.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+      return 20 * Math.log10(peak + 1e-6);
     },
     close: () => source.disconnect(),
   };

@@ -72,6 +72,11 @@ export function recordingCause(recording) {
   return /** @type {Record<string, string>} */ (causes)[recording.cause ?? ""] ?? "";
 }
 
+/** 「王立新律师」, however the account spells it. @param {string} name */
+export function lawyerName(name) {
+  return t("{name}律师", { name: name.replace(/律师$/, "") });
+}
+
 /** @param {string} consent @returns {string} */
 export function consentWord(consent) {
   const words = { given: t("同意"), refused: t("不同意，只留文字"), withdrawn: t("中途停止录制") };

@@ -28,6 +28,7 @@ export const RESTART_AFTER_MS = 2_000;
 export const REOPEN_AFTER_MS = 3_000;
 export const CONNECT_WITHIN_MS = 5_000;
 const LAST_REOPEN_MS = 10_000;
+const DELIVERY_POLL_MS = 250;
 
 /**
  * One participant's media: answers the worker's offers in order, sends on lines 0-3, and hands out what it receives.
@@ -127,6 +128,21 @@ export class Peer extends Emitter {
   /** @returns {Promise<RTCStatsReport | null>} */
   async stats() {
     return this.connection ? this.connection.getStats() : null;
+  }
+
+  /**
+   * Whether pictures of a track reach the encoder within `ms`. True also when nothing can be said (not connected yet).
+   * @param {MediaStreamTrack} track @param {number} ms
+   */
+  async delivers(track, ms) {
+    const until = this.timers.now() + ms;
+    while (this.timers.now() < until) {
+      await new Promise(resolve => this.timers.after(DELIVERY_POLL_MS, () => resolve(null)));
+      for (const report of /** @type {any} */ ((await this.stats()) ?? new Map()).values()) {
+        if (report.type === "media-source" && report.trackIdentifier === track.id && report.frames > 0) return true;
+      }
+    }
+    return this.state !== "connected";
   }
 
   close() {

@@ -1,5 +1,6 @@
 import * as api from "../lib/api.js";
 import { t } from "../lib/i18n.js";
+import { lawyerName } from "../lib/format.js";
 import { h, setText, show } from "../ui/dom.js";
 import { toast } from "../ui/shell.js";
 import { RoomScreen } from "./screen.js";
@@ -45,7 +46,7 @@ export function openClerkRoom(workspace, router, id) {
 function showTitle(at, room) {
   const lawyer = room.participants.find(p => p.role === "lawyer");
   const visitor = nameOf(room.visitor);
-  const who = lawyer?.name ?? t("律师");
+  const who = lawyer ? lawyerName(lawyer.name) : t("律师");
   at.title.replaceChildren(h("b", {}, who), t(" 正在和 "), h("b", {}, visitor), t(" 咨询 · {category}", { category: room.category_name }));
 }
 

@@ -28,7 +28,7 @@ export function wireControls(parts) {
   const { at, local, session } = parts;
   at.mute.addEventListener("click", () => toggleMute(local));
   at.camera_off.addEventListener("click", () => busy(at.camera_off, () => local.setCamera(!local.cameraWanted)));
-  at.document.addEventListener("click", () => busy(at.document, () => toggleMaterial(local, at.picture)));
+  at.document.addEventListener("click", () => busy(at.document, () => toggleMaterial(local, at.picture, session.peer)));
   at.screen.addEventListener("click", () => busy(at.screen, () => toggleScreen(local)));
   at.chat.addEventListener("click", parts.toggleChat);
   at.devices.addEventListener("click", () => busy(at.devices, () => changeDevices(local, at.remote, parts.audioContext)));

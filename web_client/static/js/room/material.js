@@ -7,18 +7,37 @@ import { toast } from "../ui/shell.js";
 /** @typedef {import("../lib/local.js").LocalMedia} LocalMedia */
 
 const PICTURE_FPS = 5;
+const REDRAWN_FPS = 10;
 const PICTURE_MAX = 1920;
+const DELIVER_WITHIN_MS = 1_500;
 
-/** 「展示材料」: the document camera; without one, a picture from this computer or the camera itself. @param {LocalMedia} local @param {HTMLInputElement} picker */
-export async function toggleMaterial(local, picker) {
+/**
+ * 「展示材料」: the document camera; without one, a picture from this computer or the camera itself.
+ * @param {LocalMedia} local @param {HTMLInputElement} picker @param {import("../lib/peer.js").Peer} peer
+ */
+export async function toggleMaterial(local, picker, peer) {
   if (local.tracks.document) {
     local.hideDocument();
     return;
   }
   const { cameras } = await listDevices();
   const camera = pickDocumentCamera(cameras, { used: local.inUse("camera"), chosen: local.chosen("document") });
-  if (camera && (await local.showDocumentCamera(camera))) return;
-  await offerOtherWays(local, picker);
+  if (camera && (await local.showDocumentCamera(camera))) void redrawUnlessDelivered(local, peer);
+  else await offerOtherWays(local, picker);
+}
+
+/** Depth and infrared cameras (Y16) show in a <video>, but WebRTC gets nothing of them: drawn anew, they arrive. @param {LocalMedia} local @param {import("../lib/peer.js").Peer} peer */
+async function redrawUnlessDelivered(local, peer) {
+  const track = local.tracks.document;
+  if (!track || (await peer.delivers(track, DELIVER_WITHIN_MS)) || local.tracks.document !== track) return;
+  const source = track.clone();
+  const video = document.createElement("video");
+  video.muted = true;
+  video.srcObject = new MediaStream([source]);
+  await video.play();
+  const redrawn = drawnTrack(video, video.videoWidth, video.videoHeight, REDRAWN_FPS, () => source.stop());
+  if (local.tracks.document === track) local.showDocumentTrack(redrawn);
+  else redrawn.stop();
 }
 
 /** @param {LocalMedia} local @param {HTMLInputElement} picker */
@@ -59,18 +78,33 @@ async function showPicture(local, picker) {
   }
 }
 
-/** A still picture as a video track, drawn again and again so that late joiners get frames. @param {File} file */
+/** @param {File} file */
 async function pictureTrack(file) {
   const bitmap = await createImageBitmap(file);
   const scale = Math.min(1, PICTURE_MAX / Math.max(bitmap.width, bitmap.height));
+  return drawnTrack(bitmap, Math.round(bitmap.width * scale), Math.round(bitmap.height * scale), PICTURE_FPS);
+}
+
+/**
+ * A video track drawn again and again, so that whoever joins later gets frames too.
+ * @param {CanvasImageSource} source @param {number} width @param {number} height @param {number} fps @param {() => void} [ended]
+ */
+function drawnTrack(source, width, height, fps, ended = () => {}) {
   const canvas = document.createElement("canvas");
-  canvas.width = Math.round(bitmap.width * scale);
-  canvas.height = Math.round(bitmap.height * scale);
+  canvas.width = width;
+  canvas.height = height;
   const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  const draw = () => pen.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-  draw();
-  const track = canvas.captureStream(PICTURE_FPS).getVideoTracks()[0];
+  const track = canvas.captureStream(fps).getVideoTracks()[0];
   track.contentHint = "detail";
-  const timer = setInterval(() => (track.readyState === "live" ? draw() : clearInterval(timer)), 1000 / PICTURE_FPS);
+  const draw = () => {
+    if (track.readyState === "live") {
+      pen.drawImage(source, 0, 0, width, height);
+      return;
+    }
+    clearInterval(timer);
+    ended();
+  };
+  const timer = setInterval(draw, 1000 / fps);
+  draw();
   return track;
 }

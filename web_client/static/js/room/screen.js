@@ -131,6 +131,7 @@ export class RoomScreen {
     this.room = room;
     this.chat.you = room.you;
     this.#startedAt = room.started_at ? Date.parse(room.started_at) - this.workspace.socket.skew_ms : 0;
+    this.#showElapsed();
     this.tiles.showRoom(room);
     this.#showRecording(room.recording);
     this.side?.room(room);
@@ -175,15 +176,15 @@ export class RoomScreen {
     return this.#startedAt ? Math.max(0, (Date.now() - this.#startedAt) / 1000) : 0;
   }
 
+  #showElapsed() {
+    show(this.at.timer, this.#startedAt > 0);
+    const seconds = this.#elapsed_s();
+    setText(this.at.timer, clock(seconds).padStart(5, "0"));
+    this.at.timer.setAttribute("aria-label", t("已通话 {time}", { time: duration(seconds) }));
+  }
+
   #runTimer() {
-    const step = () => {
-      show(this.at.timer, this.#startedAt > 0);
-      const seconds = this.#elapsed_s();
-      setText(this.at.timer, clock(seconds));
-      this.at.timer.setAttribute("aria-label", t("已通话 {time}", { time: duration(seconds) }));
-    };
-    const timer = setInterval(step, 1000);
-    step();
+    const timer = setInterval(() => this.#showElapsed(), 1000);
     return () => clearInterval(timer);
   }
 

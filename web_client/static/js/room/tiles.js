@@ -1,5 +1,6 @@
 import { t } from "../lib/i18n.js";
 import { faultText } from "../lib/devices.js";
+import { lawyerName } from "../lib/format.js";
 import { h, setText, show } from "../ui/dom.js";
 import { icon } from "../ui/shell.js";
 
@@ -69,7 +70,8 @@ export class Tiles {
     const other = this.#other();
     show(this.at.remote_name, Boolean(other));
     if (!other) return;
-    const name = h("span", {}, other.muted ? t("{name}（静音）", { name: other.name }) : other.name);
+    const known = calledName(other);
+    const name = h("span", {}, other.muted ? t("{name}（静音）", { name: known }) : known);
     this.at.remote_name.replaceChildren(icon(other.muted ? "micoff" : "mic"), name);
   }
 
@@ -141,8 +143,8 @@ export class Tiles {
       return [t("正在重连，{seconds} 秒", { seconds }), t("请不要关窗口。一直连不上，就改用电话。")];
     }
     if (this.#connection !== "connected") return [t("正在接通画面"), ""];
-    if (other?.present === "reconnecting") return [t("{name}断线了，正在等对方回来", { name: other.name }), t("不用重新呼叫，位置还在。")];
-    if (other?.present === "left") return [t("{name}已经离开", { name: other.name }), ""];
+    if (other?.present === "reconnecting") return [t("{name}断线了，正在等对方回来", { name: calledName(other) }), t("不用重新呼叫，位置还在。")];
+    if (other?.present === "left") return [t("{name}已经离开", { name: calledName(other) }), ""];
     if (!other || !this.#remote.length) return [t("正在等对方接通"), ""];
     if (!other.camera_on) return [t("对方没有开摄像头"), t("正在用声音通话。")];
     return this.#pictured ? null : [t("正在接通画面"), ""];
@@ -179,7 +181,7 @@ export class Tiles {
 
   /** @param {string | null} theirs source shown by the other side, null = our own @param {Participant | null} other */
   #materialWords(theirs, other) {
-    const name = other?.name ?? t("对方");
+    const name = other ? calledName(other) : t("对方");
     if (theirs === "screen") return t("{name}的屏幕", { name });
     if (theirs) return t("{name}展示的材料", { name });
     return this.local.tracks.document ? t("我们的材料，对方看得到") : t("我们的屏幕，对方看得到");
@@ -196,6 +198,9 @@ export class Tiles {
     if (this.at.enlarge.getAttribute("aria-pressed") === "true") this.#enlarge();
   }
 }
+
+/** @param {Participant} participant */
+const calledName = ({ name, role }) => (role === "lawyer" ? lawyerName(name) : name);
 
 /** @param {HTMLVideoElement} video @param {MediaStreamTrack[]} tracks @returns {boolean} whether anything changed */
 function adopt(video, tracks) {

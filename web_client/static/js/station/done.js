@@ -1,5 +1,5 @@
 import * as api from "../lib/api.js";
-import { consentWord } from "../lib/format.js";
+import { consentWord, lawyerName } from "../lib/format.js";
 import { duration, t } from "../lib/i18n.js";
 import { refs, setText, show, stamp } from "../ui/dom.js";
 import { announce, icon, toast } from "../ui/shell.js";
@@ -58,7 +58,7 @@ export class Done {
     const { visitor, category_name, lawyer, started_at, ended_at, recording, recording_consent } = detail;
     setText(this.at.visitor, visitor.name || t("身份不出示"));
     setText(this.at.category, category_name);
-    setText(this.at.lawyer, lawyer?.name ?? t("没接上律师"));
+    setText(this.at.lawyer, lawyer ? lawyerName(lawyer.name) : t("没接上律师"));
     setText(this.at.length, started_at && ended_at ? duration((Date.parse(ended_at) - Date.parse(started_at)) / 1000) : t("没有通话"));
     setText(this.at.recording, recording?.state === "none" ? t("没有录，只留文字") : consentWord(recording_consent));
     this.#showState(detail);

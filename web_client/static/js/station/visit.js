@@ -15,7 +15,7 @@ import { fillVisit, readVisit } from "./visit-fields.js";
 
 const ANNOUNCE_EVERY_MS = 60_000;
 /** Where the wire names a field differently from its control. */
-const CONTROLS = { consent: "recording", text_version: "recording", text_sha256: "recording" };
+const CONTROLS = { facts: "facts-text", consent: "recording", text_version: "recording", text_sha256: "recording" };
 
 /** Registering a visit: three steps on one page, saved as it is typed, consent in the visitor's own panel. */
 export class VisitForm {

@@ -1,6 +1,6 @@
 import * as api from "../lib/api.js";
 import { faultText } from "../lib/devices.js";
-import { consentWord, estimateMoved, groupWords, range } from "../lib/format.js";
+import { consentWord, estimateMoved, groupWords, lawyerName, range } from "../lib/format.js";
 import { duration, t } from "../lib/i18n.js";
 import { countUp } from "../ui/clock.js";
 import { askOnce } from "../ui/dialog.js";
@@ -161,7 +161,7 @@ export class Waiting {
 
   #answeringWords() {
     const name = this.#ref?.lawyer?.name;
-    return name ? t("{name}律师正在接听", { name: name.replace(/律师$/, "") }) : t("律师正在接听");
+    return name ? t("{name}正在接听", { name: lawyerName(name) }) : t("律师正在接听");
   }
 
   /** @param {import("../lib/live.js").Entry} entry */
