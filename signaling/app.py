@@ -20,7 +20,7 @@ from scheduler.clock import Clock, SystemClock
 from scheduler.db import Sessions, create_engine, migrate, read_session_factory, session_factory
 from scheduler.organisations import Organisation, OrgKind
 from scheduler.people import Passwords
-from signaling import api_admin, api_consultations, api_lawyer, api_station, health, log_in
+from signaling import api_admin, api_consultations, api_lawyer, api_station, health, log_in, openapi
 from signaling.demo import Demo
 from signaling.errors import answer_errors
 from signaling.http import MAX_BODY_BYTES, Route, mount
@@ -70,7 +70,9 @@ def build_app(
     app[THROTTLE] = Throttle(clock, settings.login_attempts_per_minute)
     app.cleanup_ctx.extend([database, archive, live, housekeeping])
     app.on_response_prepare.append(protect)
+    app.on_shutdown.append(leave)
     mount(app, ROUTES)
+    openapi.add_route(app, ROUTES)
     app.router.add_get("/ws", connect)
     app.router.add_get("/metrics", show_metrics)
     health.add_routes(app, authority)
@@ -121,6 +123,11 @@ async def live(app: web.Application) -> AsyncIterator[None]:
     yield
     await _end(task)
     await half.close()
+
+
+async def leave(app: web.Application) -> None:
+    """Before the web server waits for its open connections to end."""
+    app[LIVE].stop_serving()
 
 
 async def connect(request: web.Request) -> web.StreamResponse:

@@ -70,9 +70,12 @@ class Live:
             tasks.create_task(self._text_seal.run(), name="text sealing")
             tasks.create_task(self._notice_absence(), name="absence")
 
+    def stop_serving(self) -> None:
+        """The server is about to end: connections close, so that browsers reconnect to its successor."""
+        self.registry.close_all(messages.CLOSE_RESTARTING, "restarting")
+
     async def close(self) -> None:
         """After `run` was cancelled. Rooms in progress keep their worker: the next server adopts it."""
-        self.registry.close_all(messages.CLOSE_RESTARTING, "restarting")
         await self.worker.close(keep=bool(self.conduct.rooms()))
 
     def ready(self) -> dict[str, bool]:

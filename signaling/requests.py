@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic_core import to_jsonable_python
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from scheduler import consultations, duty, offers, records
+from scheduler import duty, offers, records, telephone
 from scheduler.access import Action, permit
 from scheduler.clock import Clock
 from scheduler.db import Sessions
@@ -218,7 +218,7 @@ class Requests:
         live, _ = self.conduct.in_room(session)
         async with self.sessions.begin() as db:
             consultation_id = ConsultationId(live.consultation_id)
-            await consultations.turn_to_phone(db, consultation_id, session.viewer.person_id, self.clock.now())
+            await telephone.turn_to_phone(db, consultation_id, session.viewer.person_id, self.clock.now())
         await self.conduct.turn_to_phone(live)
         await self.line.tell_consultation(live.consultation_id)
         return {"consultation": await self.line.ref_of(live.consultation_id), "phone": live.street["phone"]}

@@ -1,7 +1,7 @@
 """A whole server for HTTP tests: real SQLite, port 0, time in the test's hand, and browsers that keep their cookie."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +43,7 @@ class Browser:
 
     def __init__(self, base: URL) -> None:
         self.base = base
-        self._client = ClientSession(base, cookie_jar=CookieJar(unsafe=True))
+        self.client = ClientSession(base, cookie_jar=CookieJar(unsafe=True))
 
     async def __aenter__(self) -> Self:
         return self
@@ -51,18 +51,24 @@ class Browser:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.close()
+        await self.client.close()
 
     def cookie(self, name: str) -> str:
-        return self._client.cookie_jar.filter_cookies(self.base)[name].value
+        return self.client.cookie_jar.filter_cookies(self.base)[name].value
 
     async def get(self, path: str, **options: Any) -> Answer:
-        async with self._client.get(path, allow_redirects=False, **options) as response:
+        async with self.client.get(path, allow_redirects=False, **options) as response:
             return await _answer(response)
 
     async def send(self, method: str, path: str, body: object, **options: Any) -> Answer:
         headers = {"Origin": str(self.base.origin()), **options.pop("headers", {})}
-        async with self._client.request(method, path, json=body, headers=headers, **options) as response:
+        async with self.client.request(method, path, json=body, headers=headers, **options) as response:
+            return await _answer(response)
+
+    async def raw(self, method: str, path: str, content: bytes, headers: dict[str, str]) -> Answer:
+        """A body that is not made by the browser's own JSON."""
+        own = {"Origin": str(self.base.origin()), **headers}
+        async with self.client.request(method, path, data=content, headers=own) as response:
             return await _answer(response)
 
     async def post(self, path: str, body: object, **options: Any) -> Answer:
@@ -93,12 +99,27 @@ def new_key() -> str:
 class Server:
     """A started server with a district, two streets and one person per role (`clerk`, `lawyer`, `auditor`, …)."""
 
-    app: web.Application
-    base: URL
-    clock: ManualClock
     settings: Settings
+    clock: ManualClock
+    prepare: Callable[[web.Application], None] | None = None
+    app: web.Application = field(init=False)
+    base: URL = field(init=False)
+    _runner: web.AppRunner = field(init=False)
     orgs: dict[str, OrgId] = field(default_factory=dict)
     people: dict[str, PersonId] = field(default_factory=dict)
+
+    async def start(self) -> None:
+        self.app = build_app(self.settings, clock=self.clock)
+        self.app[PASSWORDS] = Passwords(FAST)
+        if self.prepare:
+            self.prepare(self.app)
+        self._runner = web.AppRunner(self.app)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.base = URL(f"http://127.0.0.1:{self._runner.addresses[0][1]}")
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
 
     def browser(self) -> Browser:
         return Browser(self.base)
@@ -126,24 +147,19 @@ ACCOUNTS = {
 
 
 @asynccontextmanager
-async def serving(directory: Path, **values: Any) -> AsyncIterator[Server]:
-    """A running server whose data lies in `directory`; `values` are settings."""
+async def serving(
+    directory: Path, *, prepare: Callable[[web.Application], None] | None = None, **values: Any
+) -> AsyncIterator[Server]:
+    """A running server whose data lies in `directory`; `prepare` may add routes, `values` are settings."""
     settings = Settings(**{"data": directory, "tls": False, "port": 0, **values})
-    clock = ManualClock()
     make_keys(settings)
-    app = build_app(settings, clock=clock)
-    app[PASSWORDS] = Passwords(FAST)
-    runner = web.AppRunner(app)
-    await runner.setup()
+    server = Server(settings, ManualClock(), prepare)
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        base = URL(f"http://127.0.0.1:{runner.addresses[0][1]}")
-        server = Server(app, base, clock, settings)
+        await server.start()
         await _populate(server)
         yield server
     finally:
-        await runner.cleanup()
+        await server.stop()
 
 
 async def _populate(server: Server) -> None:
