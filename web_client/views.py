@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -125,6 +126,7 @@ class Pages:
         cast(Any, environment).install_gettext_translations(language.translations, newstyle=True)
         environment.globals["workspaces"] = WORKSPACES
         environment.globals["asset"] = self.assets.url
+        environment.filters["account_ranges"] = account_ranges
         environment.filters["translated"] = language.translations.gettext
         environment.globals["states"] = environment.get_template("partials/states.html").module
         return environment
@@ -136,6 +138,14 @@ PAGES = web.AppKey("lawlink_pages", Pages)
 def org_name(sight: Sight, site: Site) -> str:
     """The name under the product's in the header: the viewer's organisation, else the district."""
     return sight.viewer.org_name if sight.viewer else site.name
+
+
+def account_ranges(accounts: Iterable[str]) -> list[str]:
+    """Numbered accounts as ranges, in order: `station01 … station17`; others as they are."""
+    groups: dict[str, list[str]] = {}
+    for account in accounts:
+        groups.setdefault(re.sub(r"\d+$", "", account), []).append(account)
+    return [found[0] if len(found) == 1 else f"{found[0]} … {found[-1]}" for found in groups.values()]
 
 
 def denied_page(request: web.Request, needed: Collection[str]) -> web.Response:

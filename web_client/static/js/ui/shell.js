@@ -205,12 +205,15 @@ export function toast(text, options = {}) {
 export function openDialog(dialog, options = {}) {
   if (dialog.open) return Promise.resolve("");
   dialog.returnValue = "";
-  const openedAt = performance.now();
   const done = new AbortController();
   const listen = { signal: done.signal };
+  // Pointers do not reach the buttons yet (components.css); keys that press them are dropped here.
+  dialog.dataset.opening = "";
+  const settle = () => { delete dialog.dataset.opening; };
+  setTimeout(settle, SETTLE_MS);
   /** @param {Event} event */
   const dropEarly = (event) => {
-    if (performance.now() - openedAt < SETTLE_MS) { event.preventDefault(); event.stopImmediatePropagation(); }
+    if ("opening" in dialog.dataset) { event.preventDefault(); event.stopImmediatePropagation(); }
   };
   dialog.addEventListener("click", dropEarly, { ...listen, capture: true });
   dialog.addEventListener("cancel", (event) => { if (options.escape === false) event.preventDefault(); }, listen);
