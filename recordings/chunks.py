@@ -159,7 +159,7 @@ class SealingFile(io.RawIOBase):
     def write(self, content: "io.ReadableBuffer") -> int:  # type: ignore[name-defined]
         view = memoryview(content).cast("B")
         written = len(view)
-        if self._position > self._size:
+        if written and self._position > self._size:
             self._fill()
         while view:
             index, offset = divmod(self._position, CHUNK_BYTES)
