@@ -12,6 +12,7 @@ from aiohttp import web
 from sqlalchemy import select
 
 from recordings.archive import Archive
+from recordings.replay import Replays
 from recordings.seal import SealKey
 from recordings.store import Store
 from recordings.vault import Vault
@@ -20,12 +21,12 @@ from scheduler.clock import Clock, SystemClock
 from scheduler.db import Sessions, create_engine, migrate, read_session_factory, session_factory
 from scheduler.organisations import Organisation, OrgKind
 from scheduler.people import Passwords
-from signaling import api_admin, api_consultations, api_lawyer, api_station, health, log_in, openapi
+from signaling import api_admin, api_audit, api_consultations, api_lawyer, api_station, health, log_in, openapi
 from signaling.demo import Demo
 from signaling.errors import answer_errors
 from signaling.http import MAX_BODY_BYTES, Route, mount
 from signaling.key_files import read_cipher
-from signaling.keys import ARCHIVE, CIPHER, CLOCK, LIVE, PASSWORDS, READS, SESSIONS, SETTINGS
+from signaling.keys import ARCHIVE, CIPHER, CLOCK, LIVE, PASSWORDS, READS, REPLAYS, SESSIONS, SETTINGS
 from signaling.live import Live
 from signaling.log_in import THROTTLE, check_origin, identify
 from signaling.metrics import METRICS, Metrics, measure, show_metrics
@@ -42,6 +43,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *api_station.ROUTES,
     *api_consultations.ROUTES,
     *api_lawyer.ROUTES,
+    *api_audit.ROUTES,
     *api_admin.ROUTES,
 )
 DEMO: Final[web.AppKey[Demo | None]] = web.AppKey("demo")
@@ -112,6 +114,7 @@ async def archive(app: web.Application) -> AsyncIterator[None]:
     seal_key = await asyncio.to_thread(SealKey.from_file, settings.seal_key_path)
     store = await asyncio.to_thread(Store, settings.store)
     app[ARCHIVE] = Archive(app[SESSIONS], app[CLOCK], vault, store, seal_key, settings.journals, app[SITE].name)
+    app[REPLAYS] = Replays(app[SESSIONS], app[CLOCK], app[ARCHIVE])
     yield
 
 
