@@ -55,6 +55,11 @@ async def remember(db: AsyncSession, person_id: PersonId, action: str, key: str,
     await db.execute(update(IdempotencyKey).where(*_same(person_id, action, key)).values(result=dict(result)))
 
 
+async def forget(db: AsyncSession, person_id: PersonId, action: str, key: str) -> None:
+    """Frees a key whose action did not come about."""
+    await db.execute(delete(IdempotencyKey).where(*_same(person_id, action, key)))
+
+
 async def forget_old(db: AsyncSession, now: datetime) -> None:
     await db.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEPT))
 

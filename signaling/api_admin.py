@@ -170,10 +170,10 @@ async def _note(
 MANAGE: Final = Action.MANAGE_PEOPLE
 ONE: Final = PATH + "/people/{person_id}"
 ROUTES: Final[tuple[Route, ...]] = (
-    reading(PATH + "/people", get_people, MANAGE, None, "People of the branch"),
-    writing("POST", PATH + "/people", post_person, MANAGE, NewPerson, None, "A new account with its one-time link"),
-    writing("POST", ONE + "/password-link", post_password_link, MANAGE, Keyed, None, "A one-time link for a password"),
-    writing("POST", ONE + "/disable", post_disable, MANAGE, Keyed, None, "End an account and its log-ins"),
-    writing("POST", ONE + "/enable", post_enable, MANAGE, Keyed, None, "Let an account log in again"),
-    reading(PATH + "/organisations", get_organisations, Action.READ_ORGANISATIONS, None, "Organisations of the branch"),
+    reading(PATH + "/people", get_people, MANAGE, "People of the branch", PeopleQuery),
+    writing("POST", PATH + "/people", post_person, MANAGE, NewPerson, "A new account with its one-time link"),
+    writing("POST", ONE + "/password-link", post_password_link, MANAGE, Keyed, "A one-time link for a password"),
+    writing("POST", ONE + "/disable", post_disable, MANAGE, Keyed, "End an account and its log-ins"),
+    writing("POST", ONE + "/enable", post_enable, MANAGE, Keyed, "Let an account log in again"),
+    reading(PATH + "/organisations", get_organisations, Action.READ_ORGANISATIONS, "Organisations of the branch"),
 )

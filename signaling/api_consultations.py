@@ -85,8 +85,8 @@ async def show(exchange: Exchange[Nothing]) -> object:
 
 _ID: Final = "/api/consultations/{consultation_id}"
 ROUTES: Final[tuple[Route, ...]] = (
-    writing("POST", "/api/visits/{visit_id}/call", call, Action.CALL, CallBody, None, "Call a lawyer"),
-    writing("POST", _ID + "/cancel", cancel, Action.CANCEL_ENTRY, Keyed, None, "Leave the line"),
-    writing("POST", _ID + "/callback", callback, Action.CANCEL_ENTRY, Keyed, None, "Be phoned instead of waiting"),
-    reading(_ID, show, Action.READ_CONSULTATION, None, "One consultation"),
+    writing("POST", "/api/visits/{visit_id}/call", call, Action.CALL, CallBody, "Call a lawyer"),
+    writing("POST", _ID + "/cancel", cancel, Action.CANCEL_ENTRY, Keyed, "Leave the line"),
+    writing("POST", _ID + "/callback", callback, Action.CANCEL_ENTRY, Keyed, "Be phoned instead of waiting"),
+    reading(_ID, show, Action.READ_CONSULTATION, "One consultation"),
 )

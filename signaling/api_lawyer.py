@@ -109,9 +109,9 @@ FORM: Final = "/api/consultations/{consultation_id}/wrap-up"
 CLOSE: Final = "/api/consultations/{consultation_id}/close"
 WRAP_UP: Final = Action.WRAP_UP
 ROUTES: Final[tuple[Route, ...]] = (
-    reading("/api/lawyer", get_lawyer, Action.SET_PRESENCE, None, "The lawyer's day"),
-    reading(FORM, get_wrap_up, WRAP_UP, None, "The form after a consultation"),
-    writing("PUT", FORM, put_wrap_up, WRAP_UP, FormShape, None, "Save the form"),
-    writing("POST", FORM + "/extend", post_extend, WRAP_UP, Keyed, None, "Two more minutes, once"),
-    writing("POST", CLOSE, post_close, WRAP_UP, ClosingForm, None, "Confirm the record"),
+    reading("/api/lawyer", get_lawyer, Action.SET_PRESENCE, "The lawyer's day"),
+    reading(FORM, get_wrap_up, WRAP_UP, "The form after a consultation"),
+    writing("PUT", FORM, put_wrap_up, WRAP_UP, FormShape, "Save the form"),
+    writing("POST", FORM + "/extend", post_extend, WRAP_UP, Keyed, "Two more minutes, once"),
+    writing("POST", CLOSE, post_close, WRAP_UP, ClosingForm, "Confirm the record"),
 )

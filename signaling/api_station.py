@@ -219,23 +219,22 @@ CONSULTATION: Final = "/api/consultations/{consultation_id}"
 WRITE: Final = Action.WRITE_VISIT
 RATE: Final = Action.GIVE_EVALUATION
 ROUTES: Final[tuple[Route, ...]] = (
-    reading("/api/station", get_station, Action.READ_STATION, None, "The station's day"),
-    reading("/api/categories", get_categories, "logged_in", None, "Matter categories in the order of the form"),
-    reading("/api/consent-texts/recording", get_consent_text, "logged_in", None, "What a visitor is read"),
-    writing("POST", "/api/visits", post_visit, WRITE, NewVisit, None, "A new draft"),
-    reading(VISIT, get_visit, Action.READ_STATION, None, "A visit registration"),
-    writing("PUT", VISIT, put_visit, WRITE, SavedVisit, None, "Save a draft"),
-    writing("DELETE", VISIT, delete_visit, WRITE, Keyed, None, "Delete a draft"),
-    writing("POST", VISIT + "/restore", restore_visit, WRITE, Keyed, None, "Bring a deleted draft back"),
+    reading("/api/station", get_station, Action.READ_STATION, "The station's day"),
+    reading("/api/categories", get_categories, "logged_in", "Matter categories in the order of the form"),
+    reading("/api/consent-texts/recording", get_consent_text, "logged_in", "What a visitor is read", TextQuery),
+    writing("POST", "/api/visits", post_visit, WRITE, NewVisit, "A new draft"),
+    reading(VISIT, get_visit, Action.READ_STATION, "A visit registration"),
+    writing("PUT", VISIT, put_visit, WRITE, SavedVisit, "Save a draft"),
+    writing("DELETE", VISIT, delete_visit, WRITE, Keyed, "Delete a draft"),
+    writing("POST", VISIT + "/restore", restore_visit, WRITE, Keyed, "Bring a deleted draft back"),
     writing(
         "POST",
         "/api/device-checks",
         post_device_checks,
         Action.CHECK_DEVICES,
         DeviceChecks,
-        None,
         "What the device check measured",
     ),
-    writing("POST", CONSULTATION + "/evaluation", post_evaluation, RATE, EvaluationBody, None, "The visitor's rating"),
-    reading(CONSULTATION + "/record", get_record, Action.READ_RECORD, None, "The confirmed record, for printing"),
+    writing("POST", CONSULTATION + "/evaluation", post_evaluation, RATE, EvaluationBody, "The visitor's rating"),
+    reading(CONSULTATION + "/record", get_record, Action.READ_RECORD, "The confirmed record, for printing"),
 )

@@ -8,9 +8,10 @@ from typing import Final
 
 from aiohttp import web
 from pydantic_core import to_json
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+import recordings.errors
 from scheduler import audit
 from scheduler.access import Viewer
 from scheduler.errors import Denied, Refused
@@ -46,6 +47,8 @@ OF_STATUS: Final[dict[int, Refused]] = {
 }
 UNREADABLE: Final = Refused("bad_request", "请求的格式不对。请刷新页面再试。")
 AWAY: Final = Refused("unavailable", "暂时存不了，请等几秒再试。", retry_after_s=2.0)
+STORAGE: Final = Refused("unavailable", "录像库暂时用不了，请等几秒再试；还不行就报这个编号。", retry_after_s=5.0)
+GONE: Final = Refused("not_found", "没有找到，可能已经删除。请回到列表再看一次。")
 OURS: Final = Refused("incident", "系统出错了，不是您的问题。请再试一次；还不行就报这个编号。")
 
 
@@ -84,6 +87,10 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         if "Allow" in answer.headers:
             response.headers["Allow"] = answer.headers["Allow"]
         return response
+    except recordings.errors.NotFound:
+        return _answer(request, GONE, STATUS[GONE.code])
+    except recordings.errors.RecordingError as error:
+        return _incident(request, error, STORAGE)
     except (ConnectionResetError, asyncio.CancelledError):
         raise
     except (OperationalError, InterfaceError, PoolTimeout) as error:
@@ -98,17 +105,20 @@ async def _note_denied(request: web.Request, denied: Denied) -> None:
     if viewer is None:
         return
     log.warning("denied %s on %s %s to %s", denied.action, request.method, _pattern(request), viewer.person_id)
-    async with request.app[SESSIONS].begin() as db:
-        await audit.append(
-            db,
-            at=request.app[CLOCK].now(),
-            action="denied",
-            subject_kind="action",
-            subject_id=denied.action,
-            person_id=viewer.person_id,
-            org_id=viewer.org_id,
-            detail={"method": request.method, "route": _pattern(request)},
-        )
+    try:
+        async with request.app[SESSIONS].begin() as db:
+            await audit.append(
+                db,
+                at=request.app[CLOCK].now(),
+                action="denied",
+                subject_kind="action",
+                subject_id=denied.action,
+                person_id=viewer.person_id,
+                org_id=viewer.org_id,
+                detail={"method": request.method, "route": _pattern(request)},
+            )
+    except SQLAlchemyError:
+        log.exception("a refused permission could not be noted in the audit trail")
 
 
 def _incident(request: web.Request, error: Exception, refused: Refused) -> web.Response:

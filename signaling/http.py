@@ -1,6 +1,6 @@
 """How an HTTP call becomes a function call: one `Route` per row of PROTOCOL.md section 2.
 
-A route names who may use it, its body and its reply; nothing is served without one.  The permission is checked before
+A route names who may use it, and its body; nothing is served without one.  The permission is checked before
 the body is read; the body is a strict model that forbids unknown fields; the reply is JSON with times in UTC.
 """
 
@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from scheduler.access import Action, Viewer, permit
 from scheduler.db import Sessions
-from scheduler.errors import Refused, Unauthenticated
-from scheduler.idempotency import once, remember
+from scheduler.errors import Conflict, Refused, Unauthenticated
+from scheduler.idempotency import forget, once, remember
 from signaling.keys import CLOCK, READS, SESSIONS
 
 MAX_BODY_BYTES: Final = 256 * 1024
@@ -97,18 +97,49 @@ class Exchange(Generic[B_co]):
 
 async def press(exchange: Exchange[K], act: Callable[[AsyncSession], Awaitable[object]]) -> Any:
     """Runs `act` in a transaction, once per person, route and key; a second press gets the first result."""
-    viewer, request, body = exchange.viewer, exchange.request, exchange.body
-    resource = request.match_info.route.resource
-    action = f"{request.method} {resource.canonical if resource else request.path}"[:64]
-    told = body.model_dump_json(exclude=set(body.secret))
-    digest = hashlib.sha256(f"{request.path}\n{told}".encode()).hexdigest()
+    person_id, key = exchange.viewer.person_id, exchange.body.key
+    action, digest = _identity(exchange)
     async with exchange.sessions.begin() as db:
-        first = await once(db, viewer.person_id, action, body.key, digest, exchange.now)
+        first = await once(db, person_id, action, key, digest, exchange.now)
         if first is not None:
             return first
         result = to_jsonable_python(await act(db))
-        await remember(db, viewer.person_id, action, body.key, result)
+        await remember(db, person_id, action, key, result)
     return result
+
+
+async def press_apart(exchange: Exchange[K], act: Callable[[], Awaitable[object]]) -> object:
+    """Like `press`, for an `act` that owns its transactions.
+
+    A second press while the first is still at work, or after the server died in the middle of it, is a Conflict; when
+    `act` fails, the key is free again.
+    """
+    person_id, key = exchange.viewer.person_id, exchange.body.key
+    action, digest = _identity(exchange)
+    async with exchange.sessions.begin() as db:
+        first = await once(db, person_id, action, key, digest, exchange.now)
+    if first is not None:
+        if not first:
+            raise Conflict("上一次还在处理，请等几秒再看结果。")
+        return first
+    try:
+        result = to_jsonable_python(await act())
+    except BaseException:
+        async with exchange.sessions.begin() as db:
+            await forget(db, person_id, action, key)
+        raise
+    async with exchange.sessions.begin() as db:
+        await remember(db, person_id, action, key, result)
+    return result
+
+
+def _identity(exchange: Exchange[K]) -> tuple[str, str]:
+    """What a key belongs to, and the hash of the request it came with."""
+    request, body = exchange.request, exchange.body
+    resource = request.match_info.route.resource
+    told = body.model_dump_json(exclude=set(body.secret))
+    digest = hashlib.sha256(f"{request.path}\n{told}".encode()).hexdigest()
+    return f"{request.method} {resource.canonical if resource else request.path}"[:64], digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +150,17 @@ class Route:
     path: str
     access: Access
     body: type[Body]
-    reply: Any
     summary: str
+    query: type[Query] | None
     handle: Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def reading(
-    path: str, handler: Callable[[Exchange[Nothing]], Awaitable[object]], access: Access, reply: Any, summary: str
+    path: str,
+    handler: Callable[[Exchange[Nothing]], Awaitable[object]],
+    access: Access,
+    summary: str,
+    query: type[Query] | None = None,
 ) -> Route:
     """A GET route."""
 
@@ -133,7 +168,7 @@ def reading(
         _check(request, access)
         return _answer(await handler(Exchange(request, Nothing())))
 
-    return Route(hdrs.METH_GET, path, access, Nothing, reply, summary, handle)
+    return Route(hdrs.METH_GET, path, access, Nothing, summary, query, handle)
 
 
 def writing(
@@ -142,7 +177,6 @@ def writing(
     handler: Callable[[Exchange[B]], Awaitable[object]],
     access: Access,
     body: type[B],
-    reply: Any,
     summary: str,
 ) -> Route:
     """A POST, PUT or DELETE route with a JSON body."""
@@ -151,7 +185,7 @@ def writing(
         _check(request, access)
         return _answer(await handler(Exchange(request, await read_body(request, body))))
 
-    return Route(method, path, access, body, reply, summary, handle)
+    return Route(method, path, access, body, summary, None, handle)
 
 
 def mount(app: web.Application, routes: Iterable[Route]) -> None:
@@ -161,6 +195,8 @@ def mount(app: web.Application, routes: Iterable[Route]) -> None:
 
 async def read_body(request: web.Request, model: type[B]) -> B:
     """Raises Refused(bad_request, too_large)."""
+    if model is Nothing and not request.can_read_body:
+        return model()
     if request.content_type != "application/json":
         raise Refused("bad_request", "请求要用 application/json。")
     try:

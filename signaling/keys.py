@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from recordings.archive import Archive
+from recordings.replay import Replays
 from scheduler.clock import Clock
 from scheduler.db import Sessions
 from scheduler.identity import IdentityCipher
@@ -22,4 +23,5 @@ READS: Final[web.AppKey[Sessions]] = web.AppKey("reads")
 PASSWORDS: Final = web.AppKey("passwords", Passwords)
 CIPHER: Final = web.AppKey("cipher", IdentityCipher)
 ARCHIVE: Final = web.AppKey("archive", Archive)
+REPLAYS: Final = web.AppKey("replays", Replays)
 LIVE: Final[web.AppKey["Live"]] = web.AppKey("live")

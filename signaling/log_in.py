@@ -181,11 +181,9 @@ async def _use_link(db: AsyncSession, token: str, password_hash: str, now: datet
 
 
 ROUTES: Final[tuple[Route, ...]] = (
-    writing("POST", "/api/login", post_login, "public", LogInBody, None, "Log in; sets the cookie"),
-    writing("POST", "/api/logout", post_logout, "public", Nothing, None, "Log out"),
-    reading("/api/me", get_me, "logged_in", None, "Who is logged in"),
-    writing(
-        "PUT", "/api/me/preferences", put_preferences, "logged_in", PreferencesBody, None, "Language and text size"
-    ),
-    writing("POST", "/api/password", post_password, "public", PasswordBody, None, "Set a password by a one-time link"),
+    writing("POST", "/api/login", post_login, "public", LogInBody, "Log in; sets the cookie"),
+    writing("POST", "/api/logout", post_logout, "public", Nothing, "Log out"),
+    reading("/api/me", get_me, "logged_in", "Who is logged in"),
+    writing("PUT", "/api/me/preferences", put_preferences, "logged_in", PreferencesBody, "Language and text size"),
+    writing("POST", "/api/password", post_password, "public", PasswordBody, "Set a password by a one-time link"),
 )
