@@ -120,7 +120,7 @@ MANIFEST: dict[str, Any] = {
     "replay_id": "x1",
     "recording_id": "r0612",
     "case_no": "JS-2025-0612",
-    "viewer": {"name": "郑宏"},
+    "viewer": "郑宏 auditor01",
     "started_at": "2025-11-18T07:02:00Z",
     "duration_s": 11.0,
     "expected_s": 11.0,

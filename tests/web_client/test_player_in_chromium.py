@@ -198,4 +198,4 @@ async def test_the_watermark_names_the_viewer_on_every_picture(clips: Path) -> N
         marks = page.locator(".tile .wm")
         assert await marks.count() == 3
         for text in await marks.all_text_contents():
-            assert text.startswith("郑宏 20")
+            assert text.startswith("郑宏 auditor01 20")

@@ -40,7 +40,7 @@ function open(manifest) {
     showTick(tick, manifest);
   }
   notes.show([]);
-  startWatermark(manifest.viewer?.name ?? facts.viewer?.name ?? "");
+  startWatermark(manifest.viewer);
   wireControls(engine, seek, manifest);
   wireNoteKey();
   reportWatched(watched);
@@ -61,7 +61,7 @@ function showHead(manifest) {
   document.title = `${manifest.case_no} · ${document.title}`;
   const real = recordedSeconds(manifest.tracks);
   const gaps = shownGaps(manifest.gaps).length;
-  const rest = gaps === 0 && manifest.complete ? t("没有缺口。") : manifest.complete ? t("缺口都有原因。") : t("有没说明的缺口。");
+  const rest = !manifest.complete ? t("有该录没录到的，原因见时间线。") : gaps === 0 ? t("没有缺口。") : t("缺口都有原因。");
   byId("length").textContent = t("应录 {expected}，实录 {real}，", { expected: clock(manifest.expected_s), real: clock(real) }) + rest;
 }
 
@@ -186,8 +186,10 @@ function reportWatched(watched) {
     if (spans.length === 0) return;
     try {
       await api.post(`${root}/spans`, { spans }, { keepalive: leaving });
-    } catch {
-      watched.giveBack(spans);
+    } catch (error) {
+      if (!(error instanceof api.ApiError)) throw error;
+      // What the server refuses it will refuse again.
+      if (error.offline || error.status >= 500) watched.giveBack(spans);
     }
   };
   setInterval(() => report(false), REPORT_MS);
@@ -202,7 +204,9 @@ async function load() {
     open(await api.get(root));
   } catch (error) {
     if (!(error instanceof api.ApiError)) throw error;
-    setState(byId("state"), error.offline ? "offline" : error.code === "denied" ? "denied" : error.code === "not_found" ? "missing" : "error");
+    const state = error.offline ? "offline" : error.code === "denied" ? "denied" : error.code === "not_found" ? "missing" : "error";
+    setState(byId("state"), state);
+    if (!error.offline) all(`[data-when="${state}"] [data-blank-text]`)[0].textContent = error.text;
   } finally {
     clearTimeout(slow);
   }

@@ -13,7 +13,7 @@
  * @property {number} duration_s
  * @property {number} expected_s
  * @property {boolean} complete
- * @property {any} viewer
+ * @property {string} viewer who watches, for the watermark
  * @property {Track[]} tracks
  * @property {Gap[]} gaps
  * @property {Happening[]} events
@@ -24,7 +24,7 @@
  */
 
 /** Causes that are no loss: nobody spoke, or somebody chose silence. */
-const QUIET = new Set(["dtx", "mute", "muted", "camera_off", "off"]);
+const QUIET = new Set(["dtx", "mute", "idle"]);
 /** Shorter gaps are not drawn: they could not be told from a line. */
 const SHORTEST_S = 0.5;
 
@@ -66,8 +66,10 @@ export function shownGaps(gaps) {
   return shown;
 }
 
-/** Where the next recorded picture or sound begins, when nothing is recorded at `position`; null when something is. */
-/** @param {Track[]} tracks @param {number} position @returns {number | null} */
+/**
+ * Where the next recorded picture or sound begins, when nothing is recorded at `position`; null when something is.
+ * @param {Track[]} tracks @param {number} position @returns {number | null}
+ */
 export function nextRecorded(tracks, position) {
   const spans = unite(tracks.flatMap((track) => track.parts));
   if (spans.some((s) => position >= s.from_s && position < s.to_s)) return null;

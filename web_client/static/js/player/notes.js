@@ -3,7 +3,7 @@ import * as api from "../lib/api.js";
 import { clock, t, tn } from "../lib/i18n.js";
 import { all, byId, facts, icon, press, toast } from "../ui/shell.js";
 
-/** @typedef {{id: string, at_s: number, text: string, by: any, made_at: string}} Note */
+/** @typedef {{id: string, at_s: number, text: string, by: string, made_at: string}} Note */
 
 export class Notes {
   /**
@@ -30,7 +30,7 @@ export class Notes {
   async load() {
     try {
       const answer = await api.get(this.path);
-      this.show(answer.items ?? answer);
+      this.show(answer.items);
     } catch (error) {
       this.fail(error);
     }
@@ -58,7 +58,7 @@ export class Notes {
   /** @param {Note} note */
   async remove(note) {
     try {
-      await api.del(`${this.path}/${encodeURIComponent(note.id)}`);
+      await api.del(`${this.path}/${encodeURIComponent(note.id)}`, { key: api.newKey() });
       this.show(this.notes.filter((n) => n.id !== note.id));
       toast(t("批注删了。"), { action: t("撤销"), onAction: () => this.restore(note) });
     } catch (error) {
@@ -92,9 +92,8 @@ export class Notes {
     slot("jump").textContent = clock(note.at_s);
     slot("jump").addEventListener("click", () => this.player.seek(note.at_s));
     slot("text").textContent = note.text;
-    const author = note.by?.name ?? note.by;
-    const mine = [facts.viewer?.name, facts.viewer?.account].includes(author) || note.by?.account === facts.viewer?.account;
-    slot("by").textContent = mine ? "" : author;
+    const mine = note.by === facts.viewer?.name;
+    slot("by").textContent = mine ? "" : note.by;
     if (!mine) slot("delete").remove();
     else {
       slot("delete").prepend(icon("x"));

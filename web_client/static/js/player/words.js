@@ -6,23 +6,23 @@ const CAUSES = {
   mute: () => t("静音"),
   dtx: () => t("没说话"),
   loss: () => t("网络丢失"),
+  idle: () => t("没有画面"),
   pause: () => t("暂停录制"),
-  paused: () => t("暂停录制"),
   disconnect: () => t("断线"),
-  reconnect: () => t("断线"),
+  overflow: () => t("写得太慢"),
+  unreadable: () => t("读不出来"),
+  failed: () => t("没录成"),
   crash: () => t("服务中断"),
   worker_lost: () => t("服务中断"),
   server_lost: () => t("服务中断"),
   disk_full: () => t("存储满了"),
-  withdrawn: () => t("撤回同意"),
-  participant_away: () => t("有人离开"),
 };
 
 /** @param {string} cause */
 export const causeWord = (cause) => CAUSES[cause]?.() ?? t("没有录到");
 
 /** Pauses were wanted, the others were not. @param {string} cause */
-export const wanted = (cause) => ["pause", "paused", "withdrawn", "participant_away"].includes(cause);
+export const wanted = (cause) => cause === "pause";
 
 /** @type {Record<string, () => string>} */
 const ROLES = { lawyer: () => t("律师"), clerk: () => t("工作站"), invited: () => t("受邀方") };
