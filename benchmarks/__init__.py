@@ -1,0 +1,1 @@
+"""Measurements of the running product, with real sockets and real processes."""
