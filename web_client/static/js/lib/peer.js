@@ -28,6 +28,7 @@ export const RESTART_AFTER_MS = 2_000;
 export const REOPEN_AFTER_MS = 3_000;
 export const CONNECT_WITHIN_MS = 5_000;
 const LAST_REOPEN_MS = 10_000;
+const STALE = new Set(["conflict", "not_found", "offline"]);
 const DELIVERY_POLL_MS = 250;
 
 /**
@@ -82,7 +83,8 @@ export class Peer extends Emitter {
       const line = this.#transceiver(MIDS[source]);
       if (!line || !this.peer_id) return;
       await line.sender.replaceTrack(this.#lines[source].track);
-      if (changed) await this.signal.again(this.peer_id);
+      // When this is refused the peer is being replaced, and every new offer is answered with the lines as they are.
+      if (changed) await this.signal.again(this.peer_id).catch(() => {});
     });
   }
 
@@ -216,8 +218,10 @@ export class Peer extends Emitter {
     if (this.#closed || this.state === "connected") return;
     this.#opens += 1;
     this.#wait(Math.min(LAST_REOPEN_MS, REOPEN_AFTER_MS * this.#opens), () => this.#reopen());
-    // The timer above asks again; a refusal (worker starting, signalling away) needs no other answer.
-    this.signal.open().catch(() => {});
+    // The timer above asks again in any case; a worker that is just starting says how soon to try.
+    this.signal.open().catch(({ retry_after_s }) => {
+      if (retry_after_s && this.state !== "connected") this.#wait(retry_after_s * 1000, () => this.#reopen());
+    });
   }
 
   #interrupted() {
@@ -234,6 +238,8 @@ export class Peer extends Emitter {
   #queue(step) {
     const done = this.#work.then(() => (this.#closed ? undefined : step()));
     this.#work = done.catch(error => {
+      // A newer peer or the next connection makes up for it.
+      if (STALE.has(error.code)) return;
       console.warn("media step failed", error);
       if (!this.#closed && this.state !== "connected") this.#wait(REOPEN_AFTER_MS, () => this.#reopen());
     });

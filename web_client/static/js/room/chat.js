@@ -1,6 +1,6 @@
 import { t, timeOf } from "../lib/i18n.js";
 import { h, setText, show } from "../ui/dom.js";
-import { announce, press, toast } from "../ui/shell.js";
+import { announce, byId, press, toast } from "../ui/shell.js";
 
 /** @typedef {import("./session.js").ChatMessage} ChatMessage */
 
@@ -54,8 +54,9 @@ export class Chat {
   heard(message) {
     if (!this.#append(message) || message.from === this.#you) return;
     this.tick();
-    announce(t("{name}：{text}", { name: message.name, text: message.text }));
-    if (!this.#open) this.#setUnread(this.#unread + 1);
+    if (this.#open) return;
+    this.#setUnread(this.#unread + 1);
+    sayOnce(t("{name}：{text}", { name: message.name, text: message.text }));
   }
 
   async #submit() {
@@ -96,4 +97,12 @@ export class Chat {
     setText(this.at.unread, String(unread));
     if (this.at.tab_chat) setText(this.at.tab_chat, unread ? t("消息 {n}", { n: unread }) : t("消息"));
   }
+}
+
+const SPOKEN_AFTER_MS = 1_500;
+
+/** The open log speaks for itself; a closed one is spoken for, and the words do not stay about twice. @param {string} text */
+function sayOnce(text) {
+  announce(text);
+  setTimeout(() => byId("polite").textContent === text && announce(""), SPOKEN_AFTER_MS);
 }

@@ -1,7 +1,7 @@
 import * as api from "../lib/api.js";
 import { recordingWord } from "../lib/format.js";
 import { clock, duration, t } from "../lib/i18n.js";
-import { refs, setText, show, showQuality, stamp } from "../ui/dom.js";
+import { detach, refs, setText, show, showQuality, stamp } from "../ui/dom.js";
 import { announce, toast } from "../ui/shell.js";
 import { Alerts } from "./alerts.js";
 import { Chat } from "./chat.js";
@@ -58,6 +58,7 @@ export class RoomScreen {
   enter(side) {
     this.side = side;
     document.body.classList.add("in-room");
+    this.restoreShell = detach("header.shell");
     const { local, sounds, live } = this.workspace;
     this.undo = [
       this.session.on("room", room => this.#showRoom(room)),
@@ -93,6 +94,7 @@ export class RoomScreen {
 
   close() {
     document.body.classList.remove("in-room");
+    this.restoreShell?.();
     this.undo?.forEach(off => off());
     this.session.leave();
     this.tiles.close();
@@ -122,7 +124,7 @@ export class RoomScreen {
     this.workspace.local.close();
     hideMediaKeys(this.at);
     show(this.at.quality, false);
-    announce(title, true);
+    announce(t("画面已关，改打电话。"), true);
     void this.readDetail();
   }
 
@@ -147,7 +149,6 @@ export class RoomScreen {
     const before = this.#wasRecording;
     this.#wasRecording = word;
     if (before === word || (before === "" && look === "no")) return;
-    announce(word, true);
     this.workspace.sounds.play(look === "on" ? "recording_on" : "recording_off");
   }
 

@@ -70,7 +70,8 @@ export class RoomSession extends Emitter {
       this.#measureLevel(),
     ];
     for (const source of /** @type {Source[]} */ (["audio", "camera", "document", "screen"])) this.#trackChanged(source);
-    void this.#join();
+    // Not connected yet: the hello leads to the join.
+    if (this.socket.state === "open") void this.#join();
   }
 
   /** From here on by telephone: words only. */

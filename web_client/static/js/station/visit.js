@@ -235,7 +235,7 @@ export class VisitForm {
   #gaps() {
     const visit = readVisit(this.form);
     const gaps = [];
-    if (audienceOf(visit) === "guardian" && !visit.guardian_name) gaps.push({ id: "guardian_name", text: t("填监护人姓名") });
+    if (audienceOf(visit) === "guardian" && !visit.guardian_name) gaps.push({ id: "guardian_name", text: t("填监护人的名字") });
     if (!visit.category) gaps.push({ id: "category", text: t("选一个事项类别") });
     if (!this.consent.answer) gaps.push({ id: "recording", text: t("选同意或不同意录音录像") });
     return gaps;

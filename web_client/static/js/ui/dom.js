@@ -13,6 +13,15 @@ export function need(root, selector, type) {
   throw new Error(`the page has no ${type.name} for ${selector}`);
 }
 
+/** Takes an element out of the page for a while. @param {string} selector @returns {() => void} puts it back */
+export function detach(selector) {
+  const element = document.querySelector(selector);
+  if (!element) return () => {};
+  const mark = document.createComment("");
+  element.replaceWith(mark);
+  return () => mark.replaceWith(element);
+}
+
 /** Everything marked `data-ref` under `root`, by that name. @param {ParentNode} root @returns {Record<string, any>} */
 export function refs(root) {
   /** @type {Record<string, HTMLElement>} */
