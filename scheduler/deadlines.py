@@ -28,11 +28,11 @@ from scheduler.presence import (
 )
 from scheduler.waiting import (
     ABSENT_FOR,
-    CALLBACK_LIFETIME,
     ENTRY_LIFETIME,
     EntryState,
     WaitingEntry,
     line,
+    stamp_back,
 )
 
 INTERRUPTED_FOR = timedelta(minutes=10)
@@ -99,7 +99,7 @@ async def next_deadline(db: AsyncSession, now: datetime) -> datetime | None:
         _due(await db.scalar(interrupted_at), INTERRUPTED_FOR, INTERRUPTED_FOR, now),
         _due(await db.scalar(expires_at), timedelta(0), OFFER_LASTS, now),
         _due(await db.scalar(protected_until), timedelta(0), PROTECTED + EXTENSION, now),
-        *[_due(_entry_deadline(entry), timedelta(0), CALLBACK_LIFETIME, now) for entry in await line(db)],
+        *[_due(_entry_deadline(entry), timedelta(0), ENTRY_LIFETIME, now) for entry in await line(db)],
     ]
     return min((at for at in pending if at is not None), default=None)
 
@@ -115,6 +115,7 @@ async def after_restart(db: AsyncSession, now: datetime) -> None:
 
 async def _set_back(db: AsyncSession, now: datetime) -> None:
     """Instants in the future mean that the clock was set back: they count from now, or people would wait for hours."""
+    await stamp_back(db, now)
     longest = now + PROTECTED + EXTENSION
     for statement in (
         update(LawyerPresence).where(LawyerPresence.away_at > now).values(away_at=now),
@@ -171,19 +172,17 @@ async def _expire_entries(db: AsyncSession, now: datetime) -> list[ConsultationI
 async def _expire_entry(db: AsyncSession, entry: WaitingEntry, now: datetime) -> None:
     found = await consultation(db, entry.consultation_id)
     visit = await db.get_one(VisitRegistration, found.visit_id)
-    old = entry.state is EntryState.CALLBACK or now - entry.joined_at >= ENTRY_LIFETIME
-    if PHONE.fullmatch(visit.phone) and not (entry.state is EntryState.CALLBACK and old):
+    if PHONE.fullmatch(visit.phone):
         await turn_to_callback(db, found, now)
     else:
-        await leave_line(db, found, EntryState.EXPIRED, "expired" if old else "absent", now)
+        cause = "absent" if entry.state is EntryState.ABSENT else "expired"
+        await leave_line(db, found, EntryState.EXPIRED, cause, now)
 
 
 def _entry_deadline(entry: WaitingEntry) -> datetime | None:
-    """When the place runs out: absent for ten minutes, waiting for half a day, a callback for three days."""
-    if entry.state is EntryState.OFFERED:
+    """When the place becomes a telephone call, or without a number ends: absent for ten minutes, or half a day."""
+    if entry.state in (EntryState.OFFERED, EntryState.CALLBACK):
         return None
-    if entry.state is EntryState.CALLBACK:
-        return entry.joined_at + CALLBACK_LIFETIME
     if entry.state is EntryState.ABSENT and entry.absent_at is not None:
         return entry.absent_at + ABSENT_FOR
     return entry.joined_at + ENTRY_LIFETIME

@@ -17,7 +17,6 @@ from scheduler.ids import ConsultationId, EntryId, OrgId, new_id
 CALLBACK_AFTER = timedelta(minutes=5)
 ABSENT_FOR = timedelta(minutes=10)
 ENTRY_LIFETIME = timedelta(hours=12)
-CALLBACK_LIFETIME = timedelta(hours=72)
 
 
 class EntryState(StrEnum):
@@ -36,7 +35,8 @@ ENTRY_TRANSITIONS: dict[EntryState, frozenset[EntryState]] = {
     _E.WAITING: frozenset({_E.OFFERED, _E.ABSENT, _E.CALLBACK, _E.CANCELLED, _E.EXPIRED}),
     _E.OFFERED: frozenset({_E.SERVING, _E.WAITING, _E.ABSENT, _E.CALLBACK, _E.CANCELLED}),
     _E.ABSENT: frozenset({_E.WAITING, _E.CALLBACK, _E.CANCELLED, _E.EXPIRED}),
-    _E.CALLBACK: frozenset({_E.OFFERED, _E.CANCELLED, _E.EXPIRED}),
+    # A promised telephone call never expires.
+    _E.CALLBACK: frozenset({_E.OFFERED, _E.CANCELLED}),
     _E.SERVING: frozenset({_E.DONE}),
     _E.DONE: frozenset(),
     _E.CANCELLED: frozenset(),
@@ -71,14 +71,7 @@ async def join(
     db: AsyncSession, consultation_id: ConsultationId, org_id: OrgId, boost: int, now: datetime
 ) -> WaitingEntry:
     """Last in the line, but for the boost in seconds."""
-    # Somebody who joined in the future joined before the clock was set back, and stays ahead: equal times are ordered
-    # by id.
-    await db.execute(
-        update(WaitingEntry)
-        .where(WaitingEntry.state.in_(IN_LINE), WaitingEntry.joined_at > now)
-        .values(joined_at=now)
-        .execution_options(synchronize_session=False)
-    )
+    await stamp_back(db, now)
     entry = WaitingEntry(
         id=EntryId(new_id()),
         consultation_id=consultation_id,
@@ -90,6 +83,16 @@ async def join(
     db.add(entry)
     await db.flush()
     return entry
+
+
+async def stamp_back(db: AsyncSession, now: datetime) -> None:
+    """Who joined in the future joined before the clock was set back: stays ahead of whoever comes now, by id."""
+    await db.execute(
+        update(WaitingEntry)
+        .where(WaitingEntry.state.in_(IN_LINE), WaitingEntry.joined_at > now)
+        .values(joined_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def entry_of(db: AsyncSession, consultation_id: ConsultationId) -> WaitingEntry | None:
