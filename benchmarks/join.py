@@ -5,7 +5,6 @@ One participant is in the room and sends; another joins: offer, answer, ICE, DTL
 
 import argparse
 import asyncio
-import json
 import random
 import statistics
 import sys
@@ -14,14 +13,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-from benchmarks import recorded_media  # noqa: E402
-from benchmarks.load import Generator  # noqa: E402
-from benchmarks.recorded_media import Frames  # noqa: E402
-from benchmarks.relay import Api, join, process  # noqa: E402
+from benchmarks.relay import join
+from benchmarks.support import recorded_media
+from benchmarks.support.load import Generator
+from benchmarks.support.processes import Api, process
+from benchmarks.support.recorded_media import Frames
+from benchmarks.support.results import publish
 
 TARGET_MS = 60.0
 DEADLINE_S = 10.0
@@ -70,12 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     flags.add_argument("--joins", type=int, default=50, metavar="N")
     flags.add_argument("--json", action="store_true", help="print one JSON object")
     chosen = flags.parse_args(arguments)
-    result = asyncio.run(run(chosen.joins))
-    if chosen.json:
-        print(json.dumps(result))
-    else:
-        for name, value in result.items():
-            print(f"{name:12} {value}")
+    publish("join", asyncio.run(run(chosen.joins)), chosen.json)
     return 0
 
 

@@ -9,87 +9,21 @@ import argparse
 import asyncio
 import base64
 import contextlib
-import json
 import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-import aiohttp  # noqa: E402
-
-from benchmarks import recorded_media  # noqa: E402
-from benchmarks.load import Client, Figures, Generator, own_cpu_s  # noqa: E402
-from benchmarks.recorded_media import Frames  # noqa: E402
+from benchmarks.support import recorded_media
+from benchmarks.support.load import Client, Figures, Generator, own_cpu_s
+from benchmarks.support.processes import Api, cpu_s, pin, process, rss_mb
+from benchmarks.support.recorded_media import Frames
+from benchmarks.support.results import publish
 
 WARM_UP_S = 2.0
 STOCK_CONSULTATIONS = 1
-START_DEADLINE_S = 20.0
-
-
-def cpu_s(pid: int) -> float:
-    """CPU seconds of all threads so far."""
-    total = 0
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(OSError):
-            total += int((task / "schedstat").read_text().split()[0])
-    return total / 1e9
-
-
-def rss_mb(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
-
-
-@contextlib.asynccontextmanager
-async def process(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A Python module as a process on the first core; ready when it has printed a line."""
-    started = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE
-    )
-    assert started.stdout is not None
-    try:
-        if not await asyncio.wait_for(started.stdout.readline(), START_DEADLINE_S):
-            raise RuntimeError(f"{arguments[0]} did not start")
-        _pin(started.pid, first=True)
-        yield started
-    finally:
-        if started.returncode is None:
-            started.terminate()
-        await started.wait()
-
-
-def _pin(pid: int, first: bool) -> None:
-    """Keep the relay on the first core and the generator off it, where there are several."""
-    cores = sorted(os.sched_getaffinity(0) | _CORES)
-    if len(cores) > 1:
-        chosen = {cores[0]} if first else set(cores[1:])
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            os.sched_setaffinity(int(task.name), chosen)
-
-
-_CORES = os.sched_getaffinity(0)
-
-
-class Api:
-    def __init__(self, path: Path) -> None:
-        self._http = aiohttp.ClientSession("http://worker", connector=aiohttp.UnixConnector(str(path)))
-
-    async def call(self, method: str, path: str, body: Any = None) -> Any:
-        async with self._http.request(method, path, json=body) as response:
-            reply = await response.json()
-        if response.status != 200:
-            raise RuntimeError(f"{method} {path}: {reply}")
-        return reply
-
-    async def close(self) -> None:
-        await self._http.close()
 
 
 async def join(api: Api, room_id: str, name: str, frames: dict[str, Frames]) -> tuple[str, Client]:
@@ -213,7 +147,7 @@ async def bench_stock(seconds: float, frames: dict[str, Frames]) -> dict[str, An
     """aiortc's MediaRelay under one consultation; it changes every packet, so there is no latency to compare."""
     with tempfile.TemporaryDirectory() as directory:
         control = Path(directory, "control")
-        async with process("benchmarks.stock_relay", str(control)) as server:
+        async with process("benchmarks.support.stock_relay", str(control)) as server:
             api = Api(control)
             clients: list[Client] = []
             for _ in range(STOCK_CONSULTATIONS):
@@ -234,7 +168,7 @@ async def bench_stock(seconds: float, frames: dict[str, Frames]) -> dict[str, An
 
 async def run(flags: argparse.Namespace) -> dict[str, Any]:
     frames = recorded_media.make()
-    _pin(os.getpid(), first=False)
+    pin(os.getpid(), first=False)
     result = await bench_worker(flags.consultations, flags.seconds, flags.record, frames)
     result["load_average"] = round(os.getloadavg()[0], 2)
     if flags.peer == "stock":
@@ -255,11 +189,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     flags = parser().parse_args(arguments)
     result = asyncio.run(run(flags))
-    if flags.json:
-        print(json.dumps(result))
-    else:
-        for name, value in result.items():
-            print(f"{name:32} {value}")
+    publish("relay", result, flags.json)
     return 0
 
 

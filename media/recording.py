@@ -73,6 +73,7 @@ class Recording:
             self._leave(state, cause)
         while self._closing:
             await asyncio.wait(self._closing)
+        self._forget_key()
 
     def tick(self, now: float) -> None:
         for part in list(self._parts.values()):
@@ -135,6 +136,12 @@ class Recording:
         closed = await part.close(reason)
         if closed is not None:
             self.closed.append(closed)
+        if self._closing <= {asyncio.current_task()}:
+            self._forget_key()
+
+    def _forget_key(self) -> None:
+        if self.state is RecordingState.STOPPED:
+            self.key = b""
 
 
 class Recordings:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from media.clock import MediaClock
 from media.events import EventLog
 from media.forwarder import Forwarder
-from media.peer import Engine, Peer
+from media.peer import Cause, Engine, Peer
 from media.port import MediaPort
 from media.room import Room
 from media.rtc import Identity
@@ -111,7 +111,10 @@ class Relay:
         try:
             while True:
                 await asyncio.sleep(TICK)
-                self.tick(self.clock.monotonic())
+                try:
+                    self.tick(self.clock.monotonic())
+                except Exception:  # a bug must not end everybody's reports and recordings
+                    logger.exception("a tick failed")
         finally:
             self.forwarder.close()
 
@@ -122,10 +125,17 @@ class Relay:
                 self.gappy.discard(stream)
         for room in self.rooms.values():
             for peer in room.peers():
-                peer.tick(now)
+                self._tick_peer(room, peer, now)
             room.tick(now)
         for tick in self.tickers:
             tick(now)
+
+    def _tick_peer(self, room: Room, peer: Peer, now: float) -> None:
+        try:
+            peer.tick(now)
+        except Exception:
+            logger.exception("peer %s failed and is closed", peer.peer_id)
+            room.on_lost(peer, Cause.FAILED)
 
     async def close(self) -> None:
         for room_id in list(self.rooms):

@@ -30,7 +30,7 @@ from aiortc.rtp import (
     pack_remb_fci,
 )
 
-from benchmarks.recorded_media import Frames
+from benchmarks.support.recorded_media import Frames
 from media.ice import IceLite
 from media.ice import Path as IcePath
 from media.packet import HEADER, is_rtcp

@@ -1,6 +1,6 @@
 """The obvious relay, for comparison: aiortc's RTCPeerConnection and MediaRelay, which decode and encode again.
 
-`python -m benchmarks.stock_relay SOCKET` serves `POST /consultations` → `{"id", "offers": [sdp, sdp]}` and
+`python -m benchmarks.support.stock_relay SOCKET` serves `POST /consultations` → `{"id", "offers": [sdp, sdp]}` and
 `POST /consultations/{id}/answers` `{"answers": [sdp, sdp]}` on a Unix socket.
 """
 
