@@ -115,6 +115,7 @@ async def bench_worker(consultations: int, seconds: float, record: bool, frames:
             row = await asyncio.to_thread(measure, worker.pid, clients, seconds)
             stop.set()
             await contact
+            row["dropped"] = await _dropped(api)
             row |= {"recording": record, "rss_mb_per_consultation": round((row["rss_mb"] - idle) / consultations, 2)}
             if record:
                 row["journal_mb"] = _journal_mb(journals)
@@ -122,6 +123,14 @@ async def bench_worker(consultations: int, seconds: float, record: bool, frames:
             for client in clients:
                 await client.close()
             return row
+
+
+async def _dropped(api: Api) -> dict[str, int]:
+    """Where the worker has dropped packets; what is lost beyond that was lost in socket buffers."""
+    stats = await api.call("GET", "/v1/stats")
+    published = [stream for peer in stats["peers"] for stream in peer["publications"]]
+    late, missing = sum(p["late"] for p in published), sum(p["loss"] for p in published)
+    return stats["dropped"] | {"late": late, "missing": missing, "received": stats["received"]}
 
 
 def _journal_mb(journals: Path) -> float:

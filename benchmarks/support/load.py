@@ -42,6 +42,8 @@ STAMP = struct.Struct("!Q")
 TIMESPEC = struct.Struct("qq")
 SAMPLE_EVERY = 8
 NACK_EVERY = 100
+MIN_STAMPED, SRTP_TAG = 16, 16
+"""Shorter payloads (the end of a frame) have no room for the time of sending."""
 REPORT_EVERY = 1.0
 FULL_RATE = 2_500_000
 """Bits per second that receivers claim to take: the load must not be throttled."""
@@ -282,7 +284,7 @@ class Generator:
             second = marker | sender.payload_type
             HEADER.pack_into(buffer, 0, 0x80, second, sender.sequence, sender.timestamp, sender.ssrc)
             view[12:size] = payload
-            if self.stamp:
+            if self.stamp and len(payload) > MIN_STAMPED:
                 STAMP.pack_into(buffer, size - 8, time.time_ns())
             length[0] = size
             if srtp_protect(client.tx, self._c_data, length) == 0:
@@ -328,7 +330,7 @@ class Generator:
                 client.to_nack = 0
                 self.figures.nacks += 1
                 self._rtcp(client, bytes(RtcpRtpfbPacket(fmt=1, ssrc=1, media_ssrc=ssrc, lost=[sequence])))
-        if self.stamp and next(self._sample) == 0 and ancillary:
+        if self.stamp and next(self._sample) == 0 and ancillary and size > 12 + MIN_STAMPED + SRTP_TAG:
             self._length[0] = size
             if srtp_unprotect(client.rx, self._c_data, self._length):
                 self.figures.bad += 1
