@@ -22,6 +22,7 @@ from signaling.media_client import MediaClient, MediaOffer, WorkerRefused, Worke
 from signaling.messages import Message, event
 from signaling.recording_control import RecordingControl
 from signaling.registry import Registry, Session
+from signaling.timeline import Timeline
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Conduct:
         registry: Registry,
         media: MediaClient,
         recording: RecordingControl,
+        timeline: Timeline,
         changed: Changed,
     ) -> None:
         self._clock = clock
@@ -44,6 +46,7 @@ class Conduct:
         self._registry = registry
         self._media = media
         self._recording = recording
+        self._timeline = timeline
         self._changed = changed
         self._live: dict[str, LiveConsultation] = {}
 
@@ -197,6 +200,8 @@ class Conduct:
         """Brings row and recording in line with who is connected, then tells the room."""
         async with live.lock:
             if not live.ended:
+                for participant in live.participants.values():
+                    await self._timeline.presence(live, participant)
                 await self._settle_row(live)
                 await self._recording.settle(live)
         self.tell_room(live)

@@ -55,6 +55,9 @@ class Participant:
     peer_id: str | None = None
     media: Media = Media.NONE
     was_connected: bool = False
+    noted_there: bool = False
+    noted_before: bool = False
+    """What the timeline last said of this participant, and whether it said anything yet."""
     muted: bool = False
     camera_on: bool = True
     document_on: bool = False

@@ -129,7 +129,7 @@ class LineKeeper:
         return wire.presence(found)
 
     async def tell_consultation(self, consultation_id: str) -> None:
-        """To the station it belongs to and to its lawyer."""
+        """To the station it belongs to and to its lawyer, whose presence follows it."""
         async with self._reads() as db:
             found = await consultation(db, ConsultationId(consultation_id))
             ref = await overviews.consultation_ref(db, found.id, self._clock.now())
@@ -139,6 +139,7 @@ class LineKeeper:
         lawyer = self._registry.find(found.lawyer_id, "lawyer") if found.lawyer_id else None
         if lawyer is not None:
             lawyer.send(message)
+            lawyer.send(event("presence", presence=await self.presence_of(lawyer.viewer.person_id)))
 
     async def ref_of(self, consultation_id: str) -> Message:
         """`ConsultationRef` of PROTOCOL.md."""

@@ -31,6 +31,7 @@ from signaling.registry import Outbox, Registry, Session
 from signaling.requests import Requests
 from signaling.settings import Settings
 from signaling.text_seal import TextSeal
+from signaling.timeline import Timeline
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +50,11 @@ class Live:
         media = self.worker.client
         self.line = LineKeeper(clock, sessions, reads, self.registry)
         self._recording = RecordingControl(settings, clock, sessions, archive, media)
-        self.conduct = Conduct(clock, sessions, self.registry, media, self._recording, self.line.tell_consultation)
-        self._requests = Requests(clock, sessions, self.line, self.conduct, self._recording, media)
+        timeline = Timeline(clock, sessions)
+        self.conduct = Conduct(
+            clock, sessions, self.registry, media, self._recording, timeline, self.line.tell_consultation
+        )
+        self._requests = Requests(clock, sessions, self.line, self.conduct, self._recording, timeline, media)
         self._text_seal = TextSeal(clock, reads, archive)
         self._open = 0
 

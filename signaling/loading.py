@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from scheduler import consents, consultations
 from scheduler.cases import VisitRegistration
-from scheduler.consultations import IN_PROGRESS, Mode, ParticipantRole
+from scheduler.consultations import IN_PROGRESS, Consultation, Mode, ParticipantRole
 from scheduler.errors import Conflict
 from scheduler.ids import ConsultationId
 from scheduler.organisations import Organisation
@@ -34,7 +34,7 @@ async def load(db: AsyncSession, consultation_id: ConsultationId, now: datetime)
         visitor=visit.name or UNNAMED,
         category_name=CATEGORY_NAMES[found.category],
         street={"id": street.id, "name": street.name, "phone": street.phone},
-        participants={row.id: row for row in await _participants(db, consultation_id)},
+        participants={row.id: row for row in await _participants(db, found)},
         started_at=found.started_at,
         text_only=found.mode is not Mode.VIDEO,
     )
@@ -42,10 +42,10 @@ async def load(db: AsyncSession, consultation_id: ConsultationId, now: datetime)
     return live
 
 
-async def _participants(db: AsyncSession, consultation_id: ConsultationId) -> list[Participant]:
-    rows = await consultations.participants(db, consultation_id)
+async def _participants(db: AsyncSession, found: Consultation) -> list[Participant]:
+    rows, started = await consultations.participants(db, found.id), found.started_at is not None
     return [
-        Participant(id=row.id, person_id=row.person_id, role=_ROLES[row.role], name=row.name)
+        Participant(row.id, row.person_id, _ROLES[row.role], row.name, noted_before=started)
         for row in rows
         if row.role in _ROLES and row.person_id is not None
     ]

@@ -25,6 +25,7 @@ from signaling.media_client import MediaClient
 from signaling.messages import Message, Request, event
 from signaling.recording_control import RecordingControl
 from signaling.registry import Session
+from signaling.timeline import Timeline
 
 QUALITY_EVERY_S: Final = 1.5
 
@@ -54,6 +55,7 @@ class Requests:
     line: LineKeeper
     conduct: Conduct
     recording: RecordingControl
+    timeline: Timeline
     media: MediaClient
 
     async def handle(self, session: Session, request: Request) -> Message:
@@ -138,7 +140,9 @@ class Requests:
 
     async def media_state(self, session: Session, request: messages.MediaState) -> Message:
         live, participant = self.conduct.in_room(session)
+        before = (participant.document_on, participant.screen_on)
         participant.apply(request)
+        await self.timeline.shown(live, participant, before)
         self.conduct.tell_room(live)
         return {}
 
