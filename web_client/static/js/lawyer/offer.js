@@ -2,9 +2,8 @@ import { newKey } from "../lib/api.js";
 import { consentWord, groupWords } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { countDown } from "../ui/clock.js";
-import { ask } from "../ui/dialog.js";
 import { chip, need, refs, setText, show } from "../ui/dom.js";
-import { announce, press, toast } from "../ui/shell.js";
+import { announce, openDialog, press, toast } from "../ui/shell.js";
 import { flashTitle } from "../ui/title.js";
 import { nameOfStreet } from "./home.js";
 
@@ -59,7 +58,7 @@ export class OfferDialog {
       flashTitle(t("● 有来访 {street}", { street: nameOfStreet(offer.street) })),
       countDown(offer.seconds, left => this.#count(left, offer)),
     ];
-    if (!this.dialog.open) void ask(this.dialog, { escape: false });
+    if (!this.dialog.open) void openDialog(this.dialog, { escape: false });
   }
 
   /** @param {Offer} offer */

@@ -6,9 +6,9 @@ import { t } from "./i18n.js";
 /** @typedef {{open: boolean, reason: string | null, lawyers_on_duty: number, ahead: number, estimate: Estimate | null, at: string}} LineSummary */
 /** @typedef {{state: string, cause: string | null, at?: string | null}} RecordingState */
 
-/** 「8–11」, or one number when both ends are the same. @param {Estimate} estimate */
+/** 「8–11」, or one number: never 0, because a wait that is over sooner hurts nobody. @param {Estimate} estimate */
 export function range({ low_min, high_min }) {
-  return low_min === high_min ? String(high_min) : `${low_min}–${high_min}`;
+  return low_min === high_min || low_min === 0 ? String(high_min) : `${low_min}–${high_min}`;
 }
 
 /** 「前面 2 人，约等 8–11 分钟」. @param {LineSummary} line */

@@ -16,6 +16,7 @@ import { t } from "./i18n.js";
  * @property {number} frozen_s  total freezes
  * @property {number} concealed  audio samples made up, silence apart
  * @property {number} samples  audio samples in all
+ * @property {number | null} sent_fps  of the slowest picture sent
  * @property {string} limitation  what limits our own picture: none, cpu, bandwidth, other
  */
 /** @typedef {{word: Word, reason: string, rtt_ms: number | null, loss: number, fps: number | null}} Verdict */
@@ -23,7 +24,7 @@ import { t } from "./i18n.js";
 /** @type {Omit<Sample, "at_ms">} */
 const NOTHING = {
   received: 0, lost: 0, jitter_ms: 0, rtt_ms: null, uplink_loss: null, fps: null, frozen_s: 0, concealed: 0, samples: 0,
-  limitation: "none",
+  sent_fps: null, limitation: "none",
 };
 
 /** @param {Iterable<Record<string, any>>} reports values of an RTCStatsReport @param {number} at_ms @returns {Sample} */
@@ -61,6 +62,7 @@ function addRemote(found, report) {
 function addOutbound(found, report) {
   const limitation = report.qualityLimitationReason ?? "none";
   if (limitation !== "none") found.limitation = limitation;
+  if (report.framesPerSecond !== undefined) found.sent_fps = Math.min(found.sent_fps ?? Infinity, report.framesPerSecond);
 }
 
 /**
@@ -88,7 +90,7 @@ export function judge(before, now) {
     [loss > 0.05 || concealed > 0.05, "fair", t("网络有点不稳")],
     [rtt > 400 || now.jitter_ms > 60, "fair", t("声音有点慢")],
     [frozen > 0.1, "fair", t("画面有点卡")],
-    [now.limitation === "bandwidth" && now.fps !== null && now.fps < 10, "fair", t("本机上行偏慢")],
+    [now.limitation === "bandwidth" && now.sent_fps !== null && now.sent_fps < 8, "fair", t("本机上行偏慢")],
     [now.limitation === "cpu", "fair", t("电脑太忙")],
   ];
   const hit = rules.find(([applies]) => applies);

@@ -65,5 +65,6 @@ for (const news of /** @type {const} */ (["state", "consultation"])) {
     router.check();
   });
 }
-router.start();
+// Every view of this document is part of the one workspace; a room takes the header away.
 for (const link of document.querySelectorAll("nav a[href='/station']")) link.setAttribute("aria-current", "page");
+router.start();

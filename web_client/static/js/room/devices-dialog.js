@@ -1,4 +1,4 @@
-import { faultText, levelMeter, listDevices } from "../lib/devices.js";
+import { faultText, levelMeter, listDevices, pickDocumentCamera } from "../lib/devices.js";
 import { t } from "../lib/i18n.js";
 import { askOnce } from "../ui/dialog.js";
 import { refs, setText, show } from "../ui/dom.js";
@@ -20,7 +20,7 @@ export async function changeDevices(local, remote, audioContext) {
     const at = refs(dialog);
     fill(at.camera, found.cameras, local.inUse("camera") ?? local.chosen("camera"));
     fill(at.microphone, found.microphones, local.inUse("audio") ?? local.chosen("audio"));
-    fill(at.document, found.cameras, local.inUse("document") ?? local.chosen("document"));
+    fill(at.document, found.cameras, local.inUse("document") ?? pickDocumentCamera(found.cameras, { used: local.inUse("camera"), chosen: local.chosen("document") }));
     fill(at.speaker, found.speakers, remote.sinkId ?? "");
     show(at.speaker_row, "setSinkId" in remote && found.speakers.length > 0);
     listen(at, local, remote);

@@ -120,6 +120,7 @@ export class RoomScreen {
     const [title, text] = /** @type {Side} */ (this.side).phoneWords(consultation);
     this.tiles.showPhone(title, text);
     if (!first) return;
+    this.element.classList.add("by-phone");
     this.session.turnedToPhone();
     this.workspace.local.close();
     hideMediaKeys(this.at);

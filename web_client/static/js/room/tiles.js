@@ -68,7 +68,7 @@ export class Tiles {
     this.#paintMaterial();
     this.#paintOverlay();
     const other = this.#other();
-    show(this.at.remote_name, Boolean(other));
+    show(this.at.remote_name, other !== null && !this.#phoneWords);
     if (!other) return;
     const known = calledName(other);
     const name = h("span", {}, other.muted ? t("{name}（静音）", { name: known }) : known);
@@ -82,6 +82,7 @@ export class Tiles {
     this.video.srcObject = null;
     show(this.at.listen, false);
     show(this.at.low, false);
+    show(this.at.remote_name, false);
     this.at.remote_tile.classList.add("fresh");
     this.#paintOverlay();
   }

@@ -4,9 +4,8 @@ import { Live } from "../lib/live.js";
 import { LocalMedia } from "../lib/local.js";
 import { LiveSocket } from "../lib/socket.js";
 import { Sounds } from "../lib/sounds.js";
-import { ask } from "../ui/dialog.js";
 import { need } from "../ui/dom.js";
-import { toast } from "../ui/shell.js";
+import { openDialog, toast } from "../ui/shell.js";
 
 /**
  * What the views of a live workspace share; lives as long as the document.
@@ -60,7 +59,7 @@ function watchTakeover(socket, local) {
     if (state !== "replaced") return;
     opened = local.opened;
     local.close();
-    await ask(dialog, { escape: false });
+    await openDialog(dialog, { escape: false });
     if (opened) void local.open();
     socket.takeOver();
   });
