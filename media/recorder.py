@@ -59,8 +59,9 @@ class PartOwner(Protocol):
     key: bytes
     directory: Path
     boot_id: str
-    clock: MediaClock
 
+    @property
+    def clock(self) -> MediaClock: ...
     def in_thread(self, work: Callable[[], _T]) -> "asyncio.Future[_T]": ...
     def on_failed(self, error: OSError) -> None: ...
 

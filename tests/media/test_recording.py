@@ -68,7 +68,7 @@ async def test_journal_has_what_was_sent_from_a_keyframe_on(
 
 
 async def test_pause_resume_and_reconnect_make_parts(place: tuple[Worker, Control, Signalling], tmp_path: Path) -> None:
-    _, control, served = place
+    worker, control, served = place
     clerk = await join(served, control, "clerk", publish=("audio",))
     async with clerk.streaming():
         await control.wait_for("publication_started")
@@ -93,6 +93,8 @@ async def test_pause_resume_and_reconnect_make_parts(place: tuple[Worker, Contro
         reasons.append(reader.close_reason)
     assert reasons == ["participant_away", "disconnect", "ended"]
     assert await control.call("POST", f"{PATH}/stop", {"cause": "ended"}) == stopped
+    recording = worker.recordings.of_room("r")
+    assert recording is not None and recording.key == b""
     states = [(e["state"], e["cause"]) for e in control.events if e["kind"] == "recording"]
     assert states[:3] == [("recording", None), ("paused", "participant_away"), ("recording", None)]
 

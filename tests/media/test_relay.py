@@ -189,7 +189,8 @@ async def test_bandwidth_limit_comes_at_once_and_follows_a_tight_subscriber(plac
 
 async def _send_large_frames(peer: RtpPeer) -> None:
     while True:
-        peer.send_frame("camera", 1100)
+        for _ in range(5):
+            peer.send_frame("camera", 1100)
         await asyncio.sleep(0.01)
 
 
@@ -250,3 +251,52 @@ async def test_a_removed_participant_frees_its_lines_for_the_next(place: Place) 
     await place.join("expert")
     await eventually(lambda: len(lawyer.tracks) == 2)
     assert set(lawyer.tracks) == {"4", "5"}
+
+
+async def test_a_line_that_is_answered_inactive_ends_its_publication(place: Place) -> None:
+    clerk = await place.join("clerk", publish=("audio", "camera"))
+    lawyer = await place.join("lawyer", publish=())
+    async with clerk.streaming():
+        await lawyer.gets_more("clerk.camera", 5)
+    clerk.publish = ("audio",)
+    await clerk.offer_again()
+    await place.control.wait_for("publication_ended", publication_id="clerk.camera")
+    await eventually(lambda: [t["source"] for t in lawyer.tracks.values()] == ["audio"])
+    async with clerk.streaming():
+        await lawyer.gets_more("clerk.audio", 5)
+
+
+async def test_a_source_with_an_undeclared_ssrc_is_known_by_its_payload_type(place: Place) -> None:
+    clerk = await place.join("clerk", publish=("audio",), declare=False)
+    lawyer = await place.join("lawyer", publish=())
+    async with clerk.streaming():
+        await lawyer.gets_more("clerk.audio", 5)
+
+
+async def test_sound_is_repaired_without_rtx(place: Place) -> None:
+    clerk = await place.join("clerk", publish=("audio",))
+    lawyer = await place.join("lawyer", publish=())
+    async with clerk.streaming():
+        await lawyer.gets_more("clerk.audio", 5)
+        got = lawyer.got("clerk.audio")
+        sequence = got[-2].sequence
+        lawyer.send_nack(lawyer.ssrcs[lawyer.mid_of("clerk.audio")], [sequence])
+        # libsrtp refuses the copy of what has come already: the very same packet is sent again.
+        await eventually(lambda: lawyer.undecryptable == 1)
+
+
+async def test_a_bug_in_one_peer_closes_it_and_not_the_others(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clerk, lawyer = await place.join("clerk"), await place.join("lawyer")
+    peer = place.worker.relay.peer(lawyer.peer_id)[1]
+
+    def broken(now: float) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(peer, "tick", broken)
+    closed = await place.control.wait_for("peer_closed", peer_id=lawyer.peer_id)
+    assert closed["cause"] == "failed" and "ZeroDivisionError" in caplog.text
+    expert = await place.join("expert", publish=())
+    async with clerk.streaming():
+        await expert.gets_more("clerk.camera", 5)

@@ -81,7 +81,7 @@ class _Pipe:
 
 
 class RtpPeer:
-    """`via` replaces the offered address, for a proxy. `answers_nacks` and `repairs` switch retransmission off."""
+    """`via` replaces the offered address, for a proxy; `declare` says whether answers name the SSRCs."""
 
     def __init__(
         self,
@@ -90,9 +90,10 @@ class RtpPeer:
         participant_id: str,
         publish: tuple[str, ...] = ("audio", "camera"),
         via: tuple[str, int] | None = None,
+        declare: bool = True,
     ) -> None:
         self._control, self._room_id, self.participant_id = control, room_id, participant_id
-        self.publish, self._via = publish, via
+        self.publish, self._via, self._declare = publish, via, declare
         self.peer_id = ""
         self.sending = {source: Sending(source) for source in publish}
         self.received: dict[int, list[Received]] = {}
@@ -152,6 +153,8 @@ class RtpPeer:
         if source is not None:
             own = self.sending[source]
             group = [f"a=ssrc-group:FID {own.ssrc} {own.rtx_ssrc}"] if own.rtx_ssrc else []
+            if not self._declare:
+                return ["a=sendonly"]
             return ["a=sendonly", *group, *(f"a=ssrc:{s} cname:c" for s in (own.ssrc, own.rtx_ssrc) if s)]
         if "a=sendonly" not in section:
             return ["a=inactive"]
@@ -313,7 +316,7 @@ class RtpPeer:
 
     async def _stream(self) -> None:
         for tick in itertools.count():
-            for source in self.publish:
+            for source in tuple(self.publish):
                 if source == "audio" or tick % 2 == 0:
                     self.send_frame(source)
             await asyncio.sleep(0.02)
