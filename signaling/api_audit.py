@@ -20,7 +20,7 @@ from signaling.http import Body, Exchange, Keyed, Nothing, Query, Route, items, 
 from signaling.keys import REPLAYS
 
 REASON_LENGTH: Final = (10, 500)
-RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
+RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 class SearchQuery(Query):

@@ -9,27 +9,21 @@ from pathlib import Path
 from typing import Final
 
 from aiohttp import web
-from sqlalchemy import select
 
-from recordings.archive import Archive
 from recordings.replay import Replays
-from recordings.seal import SealKey
-from recordings.store import Store
-from recordings.vault import Vault
 from scheduler import idempotency, log_ins
 from scheduler.clock import Clock, SystemClock
-from scheduler.db import Sessions, create_engine, migrate, read_session_factory, session_factory
-from scheduler.organisations import Organisation, OrgKind
+from scheduler.db import Sessions
 from scheduler.people import Passwords
 from signaling import api_admin, api_audit, api_consultations, api_lawyer, api_station, health, log_in, openapi
 from signaling.demo import Demo
 from signaling.errors import answer_errors
 from signaling.http import MAX_BODY_BYTES, Route, mount
-from signaling.key_files import read_cipher
 from signaling.keys import ARCHIVE, CIPHER, CLOCK, LIVE, PASSWORDS, READS, REPLAYS, SESSIONS, SETTINGS
 from signaling.live import Live
 from signaling.log_in import THROTTLE, check_origin, identify
 from signaling.metrics import METRICS, Metrics, measure, show_metrics
+from signaling.opening import Opened, opened
 from signaling.settings import Settings
 from signaling.throttle import Throttle
 from web_client import routes as pages
@@ -70,7 +64,7 @@ def build_app(
     app[METRICS] = Metrics()
     app[PASSWORDS] = Passwords()
     app[THROTTLE] = Throttle(clock, settings.login_attempts_per_minute)
-    app.cleanup_ctx.extend([database, archive, live, housekeeping])
+    app.cleanup_ctx.extend([holdings, live, housekeeping])
     app.on_response_prepare.append(protect)
     app.on_shutdown.append(leave)
     mount(app, ROUTES)
@@ -82,40 +76,25 @@ def build_app(
     return app
 
 
-async def database(app: web.Application) -> AsyncIterator[None]:
-    """Migrates, then opens the database; closes it last of all."""
-    settings = app[SETTINGS]
-    app[CIPHER] = await asyncio.to_thread(read_cipher, settings)
-    await migrate(settings.database)
-    engine = create_engine(settings.database)
-    app[SESSIONS] = session_factory(engine)
-    app[READS] = read_session_factory(engine)
-    app[SITE] = await _site(app)
-    yield
-    await engine.dispose()
+async def holdings(app: web.Application) -> AsyncIterator[None]:
+    """The database and the archive; closed last of all."""
+    async with opened(app[SETTINGS], app[CLOCK]) as found:
+        app[CIPHER] = found.cipher
+        app[SESSIONS] = found.sessions
+        app[READS] = found.reads
+        app[ARCHIVE] = found.archive
+        app[REPLAYS] = Replays(found.sessions, app[CLOCK], found.archive)
+        app[SITE] = _site(found, app[DEMO])
+        yield
 
 
-async def _site(app: web.Application) -> Site:
-    async with app[READS]() as db:
-        district = await db.scalar(select(Organisation).where(Organisation.kind == OrgKind.DISTRICT).limit(1))
-    demo = app[DEMO]
+def _site(found: Opened, demo: Demo | None) -> Site:
     return Site(
-        name=district.name if district else "",
-        phone=district.phone if district else "",
+        name=found.name,
+        phone=found.phone,
         demo_accounts=tuple(account.account for account in demo.accounts) if demo else (),
         demo_password=demo.password if demo else "",
     )
-
-
-async def archive(app: web.Application) -> AsyncIterator[None]:
-    """The keys of recordings, the store, and what works on both."""
-    settings = app[SETTINGS]
-    vault = await asyncio.to_thread(Vault.from_files, [settings.master_key_path])
-    seal_key = await asyncio.to_thread(SealKey.from_file, settings.seal_key_path)
-    store = await asyncio.to_thread(Store, settings.store)
-    app[ARCHIVE] = Archive(app[SESSIONS], app[CLOCK], vault, store, seal_key, settings.journals, app[SITE].name)
-    app[REPLAYS] = Replays(app[SESSIONS], app[CLOCK], app[ARCHIVE])
-    yield
 
 
 async def live(app: web.Application) -> AsyncIterator[None]:

@@ -78,6 +78,14 @@ def issued(directory: Path, names: tuple[str, ...], now: datetime) -> ServerCert
     return ServerCertificate(certificate_path, key_path, authority_path, _read(certificate_path).not_valid_after_utc)
 
 
+def present(directory: Path) -> ServerCertificate:
+    """What `issued` made before, as it is.  CertificateError when it cannot be read."""
+    certificate = directory / "server.crt"
+    return ServerCertificate(
+        certificate, directory / "server.key", directory / "ca.crt", _read(certificate).not_valid_after_utc
+    )
+
+
 def own_names(extra: tuple[str, ...], host: str) -> tuple[str, ...]:
     """The names a browser may use for this machine: loopback, its host name, its addresses, the configured ones."""
     names = {"localhost", "127.0.0.1", "::1", socket.gethostname().lower(), *extra}

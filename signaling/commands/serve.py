@@ -17,9 +17,9 @@ from recordings.errors import KeyUnavailable
 from signaling import logs, tls
 from signaling.app import LIVE_TASK, build_app
 from signaling.commands import CommandFailed
-from signaling.commands.environment import settings_from
+from signaling.commands.environment import initialised
 from signaling.demo import Demo
-from signaling.key_files import KeysMissing, missing_keys
+from signaling.key_files import KeysMissing
 from signaling.settings import Settings
 from signaling.tls import CertificateError, ServerCertificate
 
@@ -34,10 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    settings = settings_from(data=arguments.data, host=arguments.host, port=arguments.port)
-    missing = missing_keys(settings)
-    if missing:
-        raise CommandFailed(f"{missing[0]} is missing: run `lawlink init` first (or `lawlink demo` to look around)")
+    settings = initialised(data=arguments.data, host=arguments.host, port=arguments.port)
     logs.configure(settings.log_level, settings.log_format)
     return serve(settings, lambda url: log.info("serving %s", url))
 
