@@ -97,8 +97,10 @@ async def test_a_page_is_clean_and_accessible_in_every_size(sight: Sight) -> Non
             await page.set_viewport_size(size)  # type: ignore[arg-type]
             for look in ("standard", "elder"):
                 await page.evaluate("look => { document.documentElement.className = look; }", look)
-                assert await accessibility(page) == [], (size, look)
                 assert await overflow(page) <= 0, (size, look)
+                # Rules look at structure and colours: each look once, in the size it is used in most.
+                if (size is DESK) == (look == "standard"):
+                    assert await accessibility(page) == [], (size, look)
         assert troubles.found == []
 
 

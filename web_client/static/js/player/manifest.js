@@ -33,6 +33,11 @@ export function partAt(track, position) {
   return track.parts.find((part) => position >= part.from_s && position < part.to_s) ?? null;
 }
 
+/** The part that begins within `lead` seconds after `position`. @param {Track} track @param {number} position @param {number} lead @returns {Part | null} */
+export function comingPart(track, position, lead) {
+  return track.parts.find((part) => part.from_s > position && part.from_s - position <= lead) ?? null;
+}
+
 /** Seconds in which at least one track was recorded. @param {Track[]} tracks */
 export function recordedSeconds(tracks) {
   return unite(tracks.flatMap((track) => track.parts)).reduce((sum, span) => sum + span.to_s - span.from_s, 0);

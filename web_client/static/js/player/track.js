@@ -1,11 +1,15 @@
 // One publication: one media element that follows the master clock through its parts and gaps.
 import { correction } from "./drift.js";
-import { partAt } from "./manifest.js";
+import { comingPart, partAt } from "./manifest.js";
 
 /** A track that has no data for this long is left behind rather than holding everything up. */
 const PATIENCE_MS = 10_000;
 /** Running on to a part's end, the last frames are not worth a wait. */
 const TAIL_S = 0.15;
+/** A part is fetched this long before it begins. */
+const LEAD_S = 3;
+/** A picture that begins this soon is shown already: tracks of one start are never quite at once. */
+const SOON_S = 1;
 
 export class TrackPlayer {
   /** @param {import("./manifest.js").Track} track @param {HTMLMediaElement} element @param {(state: "showing" | "gap" | "failed") => void} onState */
@@ -17,6 +21,8 @@ export class TrackPlayer {
     this.part = null;
     this.state = "";
     this.failed = false;
+    /** Is a part of this track due now? */
+    this.due = false;
     this.waitingSince = 0;
     element.preload = "auto";
     element.preservesPitch = true;
@@ -34,10 +40,9 @@ export class TrackPlayer {
   follow(position, rate, playing, sought) {
     if (this.failed) return;
     const part = partAt(this.track, position);
+    this.due = part !== null;
     if (part === null) {
-      this.part = null;
-      this.element.pause();
-      this.say("gap");
+      this.prepare(position);
       return;
     }
     if (part !== this.part) this.load(part, position);
@@ -45,6 +50,15 @@ export class TrackPlayer {
     if (playing && this.element.paused) this.element.play().catch((error) => this.refuse(error));
     if (!playing && !this.element.paused) this.element.pause();
     this.say("showing");
+  }
+
+  /** Nothing plays now; the next part, if near, is fetched. @param {number} position */
+  prepare(position) {
+    this.element.pause();
+    const next = comingPart(this.track, position, LEAD_S);
+    if (next && next !== this.part) this.load(next, next.from_s);
+    this.part = next;
+    this.say(next && next.from_s - position < SOON_S ? "showing" : "gap");
   }
 
   /** @param {import("./manifest.js").Part} part @param {number} position */
@@ -69,7 +83,7 @@ export class TrackPlayer {
   /** Is this track what everybody has to wait for? @param {number} nowMs */
   holdsUp(nowMs) {
     const element = this.element;
-    const short = this.part !== null && !this.failed && !element.ended && element.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
+    const short = this.due && !this.failed && !element.ended && element.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
     const atEnd = element.duration > 0 && element.currentTime > element.duration - TAIL_S;
     if (!short || atEnd) {
       this.waitingSince = 0;
