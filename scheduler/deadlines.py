@@ -82,6 +82,7 @@ async def next_deadline(db: AsyncSession, now: datetime) -> datetime | None:
         .where(
             Offer.state == OfferState.DECLINED,
             Offer.answered_at > now - DECLINED_REST,
+            Offer.answered_at <= now,
             WaitingEntry.state.in_([EntryState.WAITING, EntryState.CALLBACK]),
         )
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -21,6 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from scheduler.audit import verify_chain
 from scheduler.consultations import IN_PROGRESS, Consultation, ConsultationState, Mode, interrupt, resume
@@ -33,11 +34,13 @@ from scheduler.offers import Offer, OfferState, accept_offer, decline_offer, mat
 from scheduler.presence import LawyerPresence, PresenceState, connected, disconnected
 from scheduler.terms import Group
 from scheduler.waiting import EntryState, WaitingEntry
+from scheduler.wrap_up import close, read_wrap_up
 from tests.support.clock import ManualClock
 from tests.support.database import fresh_database
-from tests.support.district import LOAN, District, make_district
+from tests.support.district import DONE, LOAN, District, make_district
 
 STATIONS, LAWYERS = 4, 3
+STEPS = ["interrupt", "resume", "interrupt", "end", "end", "close", "close", "fail"]
 T = TypeVar("T")
 # Which state of the consultation goes with which state of its entry.
 FITS: dict[EntryState, set[ConsultationState]] = {
@@ -73,7 +76,10 @@ class LineMachine(RuleBasedStateMachine):
         async def make() -> District:
             directory = await asyncio.to_thread(self.closing.enter_context, tempfile.TemporaryDirectory())
             database = await self.closing.enter_async_context(fresh_database(Path(directory)))
-            return await make_district(database, self.clock, STATIONS, LAWYERS)
+            made = await make_district(database, self.clock, STATIONS, LAWYERS)
+            for lawyer in range(LAWYERS):
+                await made.set_presence(lawyer)
+            return made
 
         self.district = self.run(make())
 
@@ -96,11 +102,17 @@ class LineMachine(RuleBasedStateMachine):
             self.joined.append(self.run(self.district.join_line(station, fields)))
         except Conflict as refused:
             assert refused.state == "busy"
+        self.run(self._match())
 
     @precondition(lambda self: self.joined)
-    @rule(pick=st.randoms(use_true_random=False), step=st.sampled_from([cancel, to_callback]))
-    def clerk_changes_mind(self, pick: Any, step: Any) -> None:
-        self.run(self._by_clerk(pick.choice(self.joined), step))
+    @rule(
+        pick=st.randoms(use_true_random=False),
+        step=st.sampled_from([cancel, to_callback]),
+        really=st.sampled_from([False, False, True]),
+    )
+    def clerk_changes_mind(self, pick: Any, step: Any, really: bool) -> None:
+        if really:
+            self.run(self._by_clerk(pick.choice(self.joined), step))
 
     async def _by_clerk(self, consultation_id: ConsultationId, step: Any) -> None:
         async with self.district.database.sessions() as db:
@@ -151,9 +163,14 @@ class LineMachine(RuleBasedStateMachine):
             made = await match_and_offer(db, self.clock.now())
         assert len({offer.lawyer_id for offer in made}) == len({offer.entry_id for offer in made}) == len(made)
 
-    @rule(lawyer=lawyers, accept=st.booleans())
+    @rule(lawyer=lawyers, accept=st.sampled_from([True, True, False]))
     def answer(self, lawyer: int, accept: bool) -> None:
         self.run(self._answer(lawyer, accept))
+
+    @rule()
+    def everybody_accepts(self) -> None:
+        for lawyer in range(LAWYERS):
+            self.run(self._answer(lawyer, True))
 
     async def _answer(self, lawyer: int, accept: bool) -> None:
         viewer = self.district.lawyers[lawyer]
@@ -170,22 +187,29 @@ class LineMachine(RuleBasedStateMachine):
                 self.served.append(row[1])
 
     @precondition(lambda self: self.served)
-    @rule(pick=st.randoms(use_true_random=False), step=st.sampled_from(["interrupt", "resume", "end", "fail"]))
+    @rule(pick=st.randoms(use_true_random=False), step=st.sampled_from(STEPS))
     def in_the_room(self, pick: Any, step: str) -> None:
         self.run(self._in_the_room(pick.choice(self.served), step))
 
     async def _in_the_room(self, consultation_id: ConsultationId, step: str) -> None:
         now = self.clock.now()
         async with self.district.database.sessions() as db:
-            steps = {
+            steps: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
                 "interrupt": lambda: interrupt(db, consultation_id, now),
                 "resume": lambda: resume(db, consultation_id),
                 "end": lambda: end(db, consultation_id, now),
+                "close": lambda: self._close(db, consultation_id),
                 "fail": lambda: fail(db, consultation_id, now, cause="test"),
             }
             await self._try(steps[step](), db)
 
-    async def _try(self, step: Coroutine[Any, Any, Any], db: Any) -> bool:
+    async def _close(self, db: AsyncSession, consultation_id: ConsultationId) -> None:
+        found = await db.get_one(Consultation, consultation_id)
+        lawyer = next(one for one in self.district.lawyers if one.person_id == found.lawyer_id)
+        form = await read_wrap_up(db, lawyer, consultation_id)
+        await close(db, lawyer, consultation_id, form.version, DONE, self.clock.now())
+
+    async def _try(self, step: Coroutine[Any, Any, Any], db: AsyncSession) -> bool:
         try:
             await step
         except (Conflict, Invalid):
@@ -196,10 +220,11 @@ class LineMachine(RuleBasedStateMachine):
 
     # What time and machines do.
 
-    @rule(seconds=st.sampled_from([1, 29, 30, 31, 61, 95, 300, 601, 50_000, 300_000]))
+    @rule(seconds=st.sampled_from([1, 2, 10, 29, 30, 31, 61, 95, 300, 601, 50_000, 300_000]))
     def time_passes(self, seconds: int) -> None:
         self.clock.advance(seconds)
         self.run(self._expire())
+        self.run(self._match())
 
     @rule(hours=st.integers(1, 30))
     def clock_is_set_back(self, hours: int) -> None:
@@ -213,11 +238,19 @@ class LineMachine(RuleBasedStateMachine):
             deadline = await next_deadline(db, self.clock.now())
             assert deadline is None or deadline > self.clock.now()
 
-    @rule()
-    def restart(self) -> None:
+    @rule(lost=st.sets(st.integers(0, 20), max_size=2))
+    def restart(self, lost: set[int]) -> None:
+        """Everybody's connection is gone; all come back but those at these places of the two lists."""
+
         async def step() -> None:
             async with self.district.database.sessions.begin() as db:
                 await after_restart(db, self.clock.now())
+                for index, lawyer in enumerate(self.district.lawyers):
+                    if index not in lost:
+                        await connected(db, lawyer.person_id, self.clock.now())
+                for index, consultation_id in enumerate(self.joined):
+                    if index not in lost:
+                        await station_back(db, consultation_id)
 
         self.run(step())
 
