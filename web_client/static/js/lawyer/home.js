@@ -193,7 +193,7 @@ function lineRow(row) {
     h("th", { scope: "row" }, String(row.position)),
     h("td", { "data-l": t("街道") }, nameOfStreet(row.street)),
     h("td", { "data-l": t("事项") }, row.category_name),
-    h("td", { "data-l": t("照顾") }, ...(groups.length ? groups : [h("span", { class: "mute" }, t("无"))])),
+    h("td", { "data-l": t("照顾") }, h("span", { class: "row tight" }, ...(groups.length ? groups : [h("span", { class: "mute" }, t("无"))]))),
     h("td", { "data-l": t("已等") }, duration(row.waited_s)),
   );
 }

@@ -2,7 +2,7 @@ import { newKey } from "../lib/api.js";
 import { consentWord, groupWords } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { countDown } from "../ui/clock.js";
-import { chip, need, refs, setText, show } from "../ui/dom.js";
+import { chip, h, need, refs, setText, show } from "../ui/dom.js";
 import { announce, openDialog, press, toast } from "../ui/shell.js";
 import { flashTitle } from "../ui/title.js";
 import { nameOfStreet } from "./home.js";
@@ -63,7 +63,8 @@ export class OfferDialog {
 
   /** @param {Offer} offer */
   #fill(offer) {
-    setText(this.at.title, `${nameOfStreet(offer.street)} · ${offer.category_name}`);
+    const street = h("span", { class: "nb" }, `${nameOfStreet(offer.street)} ·`);
+    this.at.title.replaceChildren(street, " ", h("span", { class: "nb" }, offer.category_name));
     const consent = offer.recording_consent === "given" ? chip("", "info", t("来访人同意录制")) : chip("", "half", t("不录制：{consent}", { consent: consentWord(offer.recording_consent) }));
     const phone = offer.mode === "callback" ? [chip("wait", "call", t("要您打电话过去"))] : [];
     const first = offer.first_visit ? [chip("", "info", t("第 1 次来"))] : [];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CONNECT_WITHIN_MS, Peer, REOPEN_AFTER_MS, RESTART_AFTER_MS } from "../../../web_client/static/js/lib/peer.js";
-import { ManualTimers, settled } from "./fakes.js";
+import { ManualTimers, settled } from "./fakes.mjs";
 
 /** Keeps what RTCPeerConnection is asked to do; negotiates lines the way the worker offers them. */
 class FakeConnection {

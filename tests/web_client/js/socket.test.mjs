@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LiveSocket, SILENCE_MS } from "../../../web_client/static/js/lib/socket.js";
-import { FakeWebSocket, ManualTimers, settled } from "./fakes.js";
+import { FakeWebSocket, ManualTimers, settled } from "./fakes.mjs";
 
 const NOW = "2026-03-02T01:00:00Z";
 
