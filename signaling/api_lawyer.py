@@ -3,8 +3,10 @@
 from typing import Annotated, Any, Final
 
 from pydantic import Field
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from recordings.models import Recording
 from scheduler import details
 from scheduler import wrap_up as forms
 from scheduler.access import Action
@@ -98,7 +100,8 @@ async def _with_current(exchange: Exchange[Any], changed: Changed) -> Refused:
 
 async def _form(db: AsyncSession, form: WrapUp, exchange: Exchange[Any]) -> dict[str, Any]:
     detail = await details.consultation_detail(db, form.consultation_id, exchange.now)
-    return wire.wrap_up(form, wire.consultation_detail(detail, wire.ended_recording(detail)))
+    recording = await db.scalar(select(Recording).where(Recording.consultation_id == form.consultation_id))
+    return wire.wrap_up(form, wire.consultation_detail(detail, wire.ended_recording(detail, recording)))
 
 
 def _consultation_id(exchange: Exchange[Any]) -> ConsultationId:

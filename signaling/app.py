@@ -22,7 +22,7 @@ from signaling.http import MAX_BODY_BYTES, Route, mount
 from signaling.keys import ARCHIVE, CIPHER, CLOCK, LIVE, PASSWORDS, READS, REPLAYS, SESSIONS, SETTINGS
 from signaling.live import Live
 from signaling.log_in import THROTTLE, check_origin, identify
-from signaling.metrics import METRICS, Metrics, measure, show_metrics
+from signaling.metrics import METRICS, Metrics, measure
 from signaling.opening import Opened, opened
 from signaling.settings import Settings
 from signaling.throttle import Throttle
@@ -70,7 +70,6 @@ def build_app(
     mount(app, ROUTES)
     openapi.add_route(app, ROUTES)
     app.router.add_get("/ws", connect)
-    app.router.add_get("/metrics", show_metrics)
     health.add_routes(app, authority)
     pages.add_routes(app)
     return app

@@ -6,7 +6,6 @@ from typing import Final
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -27,6 +26,8 @@ class Metrics:
             registry=self.registry,
         )
         self.log_ins = Counter("lawlink_log_ins", "Attempts to log in", ("result",), registry=self.registry)
+        self.connections = Gauge("lawlink_connections", "Connected workspaces", registry=self.registry)
+        self.rooms = Gauge("lawlink_rooms", "Consultations in progress", registry=self.registry)
         self.ready = Gauge("lawlink_ready", "1 when the part works", ("part",), registry=self.registry)
 
     def text(self) -> bytes:
@@ -56,8 +57,3 @@ async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
         metrics.requests.labels(request.method, pattern, str(status)).inc()
         if pattern != "/ws":
             metrics.duration.labels(pattern).observe(time.perf_counter() - begun_s)
-
-
-async def show_metrics(request: web.Request) -> web.Response:
-    """`GET /metrics`"""
-    return web.Response(body=request.app[METRICS].text(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -68,9 +68,6 @@ class Settings(BaseSettings):
     )
 
     login_attempts_per_minute: int = Field(default=20, ge=1, description="log-in attempts a minute and address")
-    offer_seconds: int = Field(
-        default=30, ge=5, le=300, description="a lawyer may think about an offer for so many seconds"
-    )
 
     disk_reserve_mb: int = Field(default=512, ge=1, description="recording does not start with less free space (MiB)")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic_core import to_jsonable_python
 
+from recordings.models import Recording
 from scheduler.cases import LIMITS, VisitRegistration
 from scheduler.consents import Answer
 from scheduler.details import ConsultationDetail
@@ -65,13 +66,10 @@ def wrap_up(form: WrapUp, consultation: Mapping[str, Any]) -> dict[str, Any]:
     return {**shape, "consultation": dict(consultation)}
 
 
-def ended_recording(found: ConsultationDetail) -> dict[str, Any]:
-    """`RecordingState` of a consultation that is over: what came of the visitor's answer."""
-    if found.category is MatterCategory.CRIMINAL:
-        return {"state": "none", "cause": "criminal", "at": None}
-    if found.recording_consent is Answer.REFUSED:
-        return {"state": "none", "cause": "refused", "at": None}
-    if found.started_at is None:
-        return {"state": "none", "cause": None, "at": None}
-    cause = "withdrawn" if found.recording_consent is Answer.WITHDRAWN else "ended"
-    return {"state": "stopped", "cause": cause, "at": to_jsonable_python(found.ended_at)}
+def ended_recording(found: ConsultationDetail, recording: Recording | None) -> dict[str, Any]:
+    """`RecordingState` of a consultation that is over; `recording` is what the archive knows of it."""
+    if recording is None:
+        cause = "criminal" if found.category is MatterCategory.CRIMINAL else found.recording_consent.value
+        return {"state": "none", "cause": None if cause == Answer.GIVEN else cause, "at": None}
+    at = recording.ended_at or found.ended_at
+    return {"state": "stopped", "cause": recording.cause or "ended", "at": to_jsonable_python(at)}

@@ -5,6 +5,7 @@ import pytest
 
 from scheduler.consents import Answer
 from tests.support.consultations import Talked, call, close, new_visit, talk
+from tests.support.recordings import sealed_recording
 from tests.support.server import Browser, Server, new_key, serving
 
 
@@ -47,7 +48,7 @@ async def test_an_ended_consultation_waits_among_the_open_forms(lawyer: Browser,
 async def test_the_form_is_saved_and_a_second_window_sees_the_newer(lawyer: Browser, talked: Talked) -> None:
     form = (await lawyer.get(form_path(talked))).json
     assert form["consultation"]["visitor"]["name"] == "张桂兰"
-    assert form["consultation"]["recording"]["state"] in ("none", "stopped")
+    assert form["consultation"]["recording"] == {"state": "none", "cause": None, "at": None}
     body = {"version": form["version"], "advice": "一", "law_cited": "", "aid_rights_told": False, "outcome": None}
     saved = await lawyer.put(form_path(talked), body)
     assert (saved.status, saved.json["advice"]) == (200, "一")
@@ -90,3 +91,18 @@ async def test_the_line_shows_no_names(server: Server, lawyer: Browser, talked: 
     (row,) = (await lawyer.get("/api/lawyer")).json["line"]
     assert (row["position"], row["street"], row["category_name"]) == (1, "经八路", "欠薪")
     assert "张" not in str(row)
+
+
+async def test_the_form_tells_what_became_of_the_recording(server: Server, lawyer: Browser) -> None:
+    async with server.as_person("clerk") as clerk:
+        consultation_id, _ = await sealed_recording(server, clerk)
+        form = (await lawyer.get(f"/api/consultations/{consultation_id}/wrap-up")).json
+        recording = form["consultation"]["recording"]
+        assert (recording["state"], recording["cause"]) == ("stopped", "ended")
+
+
+async def test_refused_consent_leaves_no_recording(server: Server, lawyer: Browser) -> None:
+    async with server.as_person("clerk") as clerk:
+        talked = await talk(server, clerk, Answer.REFUSED)
+    form = (await lawyer.get(form_path(talked))).json
+    assert form["consultation"]["recording"] == {"state": "none", "cause": "refused", "at": None}

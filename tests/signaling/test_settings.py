@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from signaling.settings import Settings, SettingsError, env_name, load
+from signaling.settings import Settings, SettingsError, env_name, load, table
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_defaults_keep_everything_in_the_data_directory(tmp_path: Path) -> None:
@@ -17,8 +19,8 @@ def test_flags_win_over_the_environment() -> None:
 
 
 def test_unknown_key_is_named_with_the_nearest() -> None:
-    with pytest.raises(SettingsError, match="OFFER_SECOND is not a setting; did you mean LAWLINK_OFFER_SECONDS"):
-        load({"LAWLINK_OFFER_SECOND": "30"})
+    with pytest.raises(SettingsError, match="MEDIA_PORTS is not a setting; did you mean LAWLINK_MEDIA_PORT"):
+        load({"LAWLINK_MEDIA_PORTS": "30"})
 
 
 def test_wrong_value_is_named_without_being_shown() -> None:
@@ -72,3 +74,14 @@ def test_settings_are_frozen() -> None:
 @pytest.mark.parametrize("field", Settings.model_fields)
 def test_every_setting_is_described(field: str) -> None:
     assert Settings.model_fields[field].description, env_name(field)
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+def test_every_setting_does_something(field: str) -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "signaling").rglob("*.py")]
+    assert any(f"settings.{field}" in source or f"self.{field}" in source for source in sources), env_name(field)
+
+
+def test_the_guide_holds_the_table_of_settings() -> None:
+    guide = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert table() in guide, "put the output of `lawlink settings` into docs/operations.md"
