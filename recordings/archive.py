@@ -124,6 +124,7 @@ class Archive:
 
         Recordings that cannot be sealed now are logged and left for the next time.
         """
+        await self._sealer.clean()
         sealed = []
         for recording_id in await self._left():
             try:

@@ -205,6 +205,17 @@ class Sealer:
         if rows:
             await db.execute(insert(RecordingPart), rows)
 
+    async def clean(self) -> None:
+        """Remove what a crash between sealing and removing has left: journals of sealed recordings, staging files."""
+        names = await asyncio.to_thread(_directories, self._journals)
+        async with self._sealing, self._sessions() as db:
+            query = select(Recording.id).where(
+                Recording.state.in_(DONE), Recording.error == "", Recording.id.in_(names)
+            )
+            done = (await db.scalars(query)).all()
+        for recording_id in done:
+            await asyncio.to_thread(self._clean, recording_id)
+
     async def seal_text(self, dossier: Dossier, record: Mapping[str, Any]) -> str:
         """The bag of a consultation's text record, also when nothing was recorded; returns its id. Once per
         consultation.
@@ -297,6 +308,10 @@ def _mend_journals(directory: Path, key: bytes) -> list[Path]:
         except JournalError:
             continue
     return paths
+
+
+def _directories(top: Path) -> list[str]:
+    return [path.name for path in top.iterdir() if path.is_dir()] if top.is_dir() else []
 
 
 def _us(at: datetime) -> int:

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy import select
+
 from recordings.archive import Archive
 from recordings.dossier import Dossier, Event, Participant
+from recordings.models import Recording
 from recordings.seal import SealKey, make_seal_key
 from recordings.store import Store
 from recordings.vault import Vault, make_master_key
 from scheduler.access import Viewer
+from scheduler.audit import AuditEntry, verify_chain
 from scheduler.cases import CaseRecord, VisitRegistration
 from scheduler.consents import Answer, Consent, Method, Purpose, Subject
 from scheduler.consultations import Consultation, ConsultationState, ParticipantRole
@@ -100,8 +104,8 @@ class World:
             ))  # fmt: skip
             db.add(ConsultationRecord(
                 consultation_id=consultation_id, visit_id=visit_id, org_id=self.org_id, lawyer_id=self.lawyer_id,
-                category=category, facts=facts, advice="先找社区调解", outcome=Outcome.ANSWERED, created_by=self.lawyer_id,
-                created_at=now,
+                category=category, facts=facts, advice="先找社区调解", outcome=Outcome.ANSWERED,
+                created_by=self.lawyer_id, created_at=now,
             ))  # fmt: skip
         return consultation_id
 
@@ -112,6 +116,17 @@ class World:
             path = begun.directory / source.publication_id / f"{source.part:04d}.journal"
             await asyncio.to_thread(write_journal, path, source, begun.key, close, begun.recording_id)
         return begun.recording_id
+
+    async def recording(self, recording_id: str) -> Recording:
+        async with self.database.reads() as db:
+            return await db.get_one(Recording, recording_id)
+
+    async def audited(self) -> list[tuple[str, str | None]]:
+        """(action, state) of every audit entry, in order; the chain is checked on the way."""
+        async with self.database.reads() as db:
+            rows = (await db.scalars(select(AuditEntry).order_by(AuditEntry.seq))).all()
+            assert (await verify_chain(db)).ok
+        return [(row.action, row.detail.get("state")) for row in rows]
 
     def plain_bytes_on_disk(self) -> list[Path]:
         """Files under the data directory that hold anything of a WebM file or of generated media."""
