@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from recordings.models import Recording
 from scheduler import details, intake
 from scheduler.access import Action
 from scheduler.consents import Answer, in_force
@@ -76,11 +78,12 @@ async def show(exchange: Exchange[Nothing]) -> object:
         await intake.own_consultation(db, exchange.viewer, consultation_id, Action.READ_CONSULTATION)
         found = await details.consultation_detail(db, consultation_id, exchange.now)
         barrier = (await in_force(db, consultation_id)).barrier
+        recorded = await db.scalar(select(Recording).where(Recording.consultation_id == consultation_id))
     live = exchange.request.app[LIVE].conduct.find(consultation_id)
     if live is not None:
         return wire.consultation_detail(found, live.recording_body())
     waiting = found.ended_at is None and barrier is None
-    return wire.consultation_detail(found, NOT_YET if waiting else wire.ended_recording(found))
+    return wire.consultation_detail(found, NOT_YET if waiting else wire.ended_recording(found, recorded))
 
 
 _ID: Final = "/api/consultations/{consultation_id}"
