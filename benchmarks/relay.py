@@ -130,7 +130,8 @@ async def _dropped(api: Api) -> dict[str, int]:
     stats = await api.call("GET", "/v1/stats")
     published = [stream for peer in stats["peers"] for stream in peer["publications"]]
     late, missing = sum(p["late"] for p in published), sum(p["loss"] for p in published)
-    return stats["dropped"] | {"late": late, "missing": missing, "received": stats["received"]}
+    dropped: dict[str, int] = stats["dropped"]
+    return dropped | {"late": late, "missing": missing, "received": stats["received"]}
 
 
 def _journal_mb(journals: Path) -> float:

@@ -6,6 +6,7 @@ from typing import Protocol
 from aiortc.rtp import AnyRtcpPacket, RtcpPsfbPacket, RtcpReceiverInfo, RtcpRrPacket, RtcpRtpfbPacket, RtcpSrPacket
 
 from media import packet
+from media.bandwidth import MAX_BITRATE, Flowing, share
 from media.clock import MediaClock
 from media.packet import SEQUENCE_MASK, TIMESTAMP_MASK, PacketError
 from media.sdp import Source
@@ -19,10 +20,6 @@ RATE_INTERVAL = 0.5
 """A report that is sent early must not measure a rate over a few packets."""
 RESEND_HOLD = 0.02
 REMB_LIFETIME = 5.0
-MAX_BITRATE = 2_500_000
-FLOOR, LOSSY_FLOOR = 400_000, 100_000
-"""Bits per second: per video while no subscriber loses packets, and for all of them when one does."""
-LOSSY = 0.02
 REPORTS_REMEMBERED = 8
 NTP_FRACTION = 1 << 32
 
@@ -123,29 +120,21 @@ class Feedback:
         )
 
     def upstream_limit(self, now: float) -> int:
-        """Bits per second this publisher's videos may have together: the tightest subscriber's share.
-
-        A browser's estimate cannot exceed 1.5 times what arrives, so a quiet source (a static picture) looks like a
-        slow link. It counts only below 1.1 times the load, and without loss never pushes below a floor.
-        """
+        """Bits per second that this publisher's videos may have together: the tightest subscriber's share."""
         videos = [s for s in self.streams.values() if s.source.is_video and s.rate > 0]
-        limit = MAX_BITRATE
-        for subscriber in {out.feedback for stream in videos for out in stream.subscriptions}:
-            limit = min(limit, subscriber.share_for(videos, now))
-        return limit
+        subscribers = {out.feedback for stream in videos for out in stream.subscriptions}
+        return min([MAX_BITRATE, *(subscriber.share_for(videos, now) for subscriber in subscribers)])
 
     def share_for(self, videos: list[Stream], now: float) -> int:
         """What this peer, as a subscriber, leaves to these videos of one publisher."""
         if not self.remb_in or now - self._remb_at > REMB_LIFETIME:
             return MAX_BITRATE
-        mine = [out for out in self.subscriptions.values() if out.stream is not None]
-        load = sum(out.stream.rate for out in mine if out.stream is not None)
-        wanted = [out for out in mine if out.stream in videos]
-        share = sum(out.stream.rate for out in wanted if out.stream is not None)
-        if not share or self.remb_in >= 1.1 * load:
-            return MAX_BITRATE
-        lossy = any(out.lost_fraction > LOSSY for out in wanted)
-        return max(LOSSY_FLOOR if lossy else FLOOR * len(videos), int(self.remb_in * share / load))
+        flowing = [
+            Flowing(out.stream.rate, out.lost_fraction, out.stream in videos)
+            for out in self.subscriptions.values()
+            if out.stream is not None
+        ]
+        return share(self.remb_in, flowing)
 
     # What the peer reports
 

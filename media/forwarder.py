@@ -27,8 +27,6 @@ TRAILER = 256
 """libsrtp may append SRTP_MAX_TRAILER_LEN (144) bytes in place."""
 BATCH = 64
 """Datagrams per wake-up: more would keep the control API waiting under load."""
-LARGEST_JITTER_STEP = 5
-"""Seconds; a longer pause (mute, DTX) says nothing about jitter."""
 REPLAY_FAIL, REPLAY_OLD = 9, 10
 
 
@@ -119,11 +117,7 @@ class Forwarder:
             stream.packets += 1
             stream.octets += size
             if timestamp != stream.last_ts:
-                advance = ((timestamp - stream.last_ts + 0x80000000) & TIMESTAMP_MASK) - 0x80000000
-                step_size = abs((now - stream.last_at) * stream.clock_rate - advance)
-                if step_size < LARGEST_JITTER_STEP * stream.clock_rate:
-                    stream.jitter += (step_size - stream.jitter) / 16
-                stream.last_ts, stream.last_at = timestamp, now
+                stream.next_frame(timestamp, now)
             data = bytes(view[:size])
             stream.ring[sequence & stream.mask] = data
             if stream.tap is not None:
@@ -133,15 +127,9 @@ class Forwarder:
                 if overwritten:
                     view[:size] = data
                 overwritten = True
-                pack_into(
-                    buffer,
-                    0,
-                    flags,
-                    marker_type,
-                    (sequence + out.sequence_offset) & SEQUENCE_MASK,
-                    (timestamp + out.timestamp_offset) & TIMESTAMP_MASK,
-                    out.ssrc,
-                )
+                number = (sequence + out.sequence_offset) & SEQUENCE_MASK
+                media_time = (timestamp + out.timestamp_offset) & TIMESTAMP_MASK
+                pack_into(buffer, 0, flags, marker_type, number, media_time, out.ssrc)
                 length[0] = size
                 if protect(out.tx, c_data, length) == 0:
                     try:

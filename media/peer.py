@@ -4,19 +4,18 @@ import dataclasses
 import enum
 from typing import Protocol
 
-from media import packet
 from media.clock import MediaClock
 from media.feedback import Feedback
 from media.forwarder import Forwarder
 from media.ice import IceLite, Path
-from media.negotiation import Negotiation, Offer, Publication, Slot
-from media.packet import PacketError
+from media.negotiation import Negotiation, Offer
 from media.port import MediaPort, send
+from media.reception import Reception
 from media.rtc import Identity, SecureTransport, SrtpHandle, State
-from media.sdp import PAYLOAD_TYPE, PUBLISHED, RTX_PAYLOAD_TYPE, SOURCE_OF_PAYLOAD_TYPE, Answer, Source, Transport
-from media.stream import Stream, Subscription
+from media.sdp import Transport
+from media.stream import OnNewSsrc, Stream, Subscription, Unwrap
+from media.subscriptions import Subscriptions
 
-MAX_SSRCS = 16
 INTERRUPTED_AFTER = 4.0
 TIMEOUT = 30.0
 FIRST_REPORT = 0.05
@@ -57,7 +56,7 @@ class PeerObserver(Protocol):
         """The peer cannot go on; the observer closes it."""
 
     def on_declared(self, peer: "Peer") -> None:
-        """`peer.publishing` may have changed."""
+        """`peer.reception.publishing` may have changed."""
 
     def on_stream(self, peer: "Peer", stream: Stream) -> None:
         """The first packet of a stream is about to be forwarded."""
@@ -77,16 +76,21 @@ class Peer:
         self.secure = SecureTransport(engine.identity.certificate, self._send_dtls, self._on_secure_state)
         self.negotiation = Negotiation()
         self.feedback = Feedback(self, engine.gappy)
+        self.subscriptions = Subscriptions(self, self.negotiation, self.feedback)
+        self.reception = Reception(self.feedback, engine.gappy, lambda stream: observer.on_stream(self, stream))
         self.rx: SrtpHandle | None = None
-        self.by_ssrc: dict[int, Stream] = {}
-        self.publishing: set[Source] = set()
-        self._declared: dict[int, Source] = {}
-        self._rtx: dict[int, int] = {}
+        self.by_ssrc = self.reception.by_ssrc
+        self.on_new_ssrc: OnNewSsrc = self.reception.on_new_ssrc
+        self.unwrap: Unwrap = self.reception.unwrap
         self._rtcp_at = 0.0
 
     @property
     def clock(self) -> MediaClock:
         return self._engine.clock
+
+    @property
+    def path(self) -> Path | None:
+        return self.ice.path
 
     @property
     def connected(self) -> bool:
@@ -110,30 +114,12 @@ class Peer:
     def accept(self, version: int, text: str) -> None:
         """Raises VersionConflict or SdpError."""
         answer = self.negotiation.accept(version, text)
-        self._declare(answer)
+        self.reception.declare(answer)
         if not self.secure.started:
             self.state = PeerState.CONNECTING
             self.secure.start(answer.fingerprints)
         self._observer.on_declared(self)
-        for slot in self.negotiation.slots:
-            self._attach(slot)
-
-    def _declare(self, answer: Answer) -> None:
-        sending = [section for section in answer.sections if section.sends and section.mid in PUBLISHED]
-        self.publishing = {PUBLISHED[section.mid] for section in sending}
-        self._declared = {section.ssrc: PUBLISHED[section.mid] for section in sending if section.ssrc}
-        self._rtx = {section.rtx_ssrc: section.ssrc for section in sending if section.rtx_ssrc}
-        for source in set(self.feedback.streams) - self.publishing:
-            self._drop_stream(source)
-        self.feedback.video_ssrcs = [ssrc for ssrc, source in self._declared.items() if source.is_video]
-
-    def _drop_stream(self, source: Source) -> None:
-        stream = self.feedback.streams.pop(source)
-        self._engine.gappy.discard(stream)
-        for out in stream.subscriptions:
-            out.unbind()
-        for ssrc in [ssrc for ssrc, known in self.by_ssrc.items() if known is stream]:
-            del self.by_ssrc[ssrc]
+        self.subscriptions.attach_all()
 
     # What the forwarder and the port call
 
@@ -152,44 +138,6 @@ class Peer:
         self._rtcp_at = now
         self.feedback.receive(data, now)
 
-    def on_new_ssrc(self, ssrc: int, payload_type: int, sequence: int, timestamp: int, now: float) -> Stream | None:
-        """First packet of an SSRC: declared in the answer, else known by its payload type. None: not forwarded."""
-        if len(self.by_ssrc) >= MAX_SSRCS:
-            return None
-        repaired = self._repaired_by(ssrc, payload_type)
-        if repaired is not None:
-            self.by_ssrc[ssrc] = repaired
-            return repaired
-        source = self._declared.get(ssrc) or SOURCE_OF_PAYLOAD_TYPE.get(payload_type)
-        if source not in self.publishing or payload_type != PAYLOAD_TYPE[source]:
-            return None
-        if ssrc not in self._declared and source in self._declared.values():
-            return None
-        if source in self.feedback.streams:
-            self._drop_stream(source)
-        stream = Stream(self.feedback, source, ssrc, sequence, timestamp, now)
-        self.by_ssrc[ssrc] = self.feedback.streams[source] = stream
-        if source.is_video and ssrc not in self.feedback.video_ssrcs:
-            self.feedback.video_ssrcs.append(ssrc)
-        self._observer.on_stream(self, stream)
-        return stream
-
-    def _repaired_by(self, ssrc: int, payload_type: int) -> Stream | None:
-        if ssrc in self._rtx:
-            return self.by_ssrc.get(self._rtx[ssrc])
-        streams = self.feedback.streams.values()
-        return next((s for s in streams if RTX_PAYLOAD_TYPE.get(s.payload_type) == payload_type), None)
-
-    def unwrap(self, stream: Stream, data: bytes) -> bytes | None:
-        """The original inside an RTX packet, when it is missing: duplicates and probes go no further."""
-        if data[1] & 0x7F != RTX_PAYLOAD_TYPE.get(stream.payload_type):
-            return None
-        try:
-            original = packet.from_rtx(data, stream.payload_type, stream.ssrc)
-        except PacketError:
-            return None
-        return original if int.from_bytes(original[2:4], "big") in stream.missing else None
-
     # What feedback calls
 
     def send_rtcp(self, data: bytes) -> None:
@@ -198,51 +146,6 @@ class Peer:
 
     def send_rtp(self, subscription: Subscription, data: bytes) -> None:
         self._engine.forwarder.send_rtp(subscription, data)
-
-    # Subscriptions
-
-    def subscribe(self, publication: Publication) -> None:
-        """Reserve an m-line; media flows once its offer was answered and the publication has a stream."""
-        slot = self.negotiation.free_slot(publication.source)
-        slot.publication = publication
-        slot.subscription = Subscription(self.feedback, publication.source, publication.participant_id)
-
-    def unsubscribe(self, publication: Publication) -> None:
-        for slot in self.negotiation.slots:
-            if slot.publication is publication:
-                self._detach(slot)
-                slot.publication = slot.subscription = None
-                self.negotiation.stale = True
-
-    def resume(self, publication: Publication) -> None:
-        """The publication has another stream."""
-        for slot in self.negotiation.slots:
-            if slot.publication is publication:
-                self._attach(slot)
-
-    def _attach(self, slot: Slot) -> None:
-        out, path = slot.subscription, self.ice.path
-        stream = slot.publication.stream if slot.publication is not None else None
-        if out is None or stream is None or path is None or not (slot.agreed and self.connected):
-            return
-        if out.stream is stream:
-            return
-        out.unbind()
-        out.transport, out.tx = self.secure, self.secure.tx
-        out.address, out.sendto = path.address, path.socket.sendto
-        self.feedback.subscriptions[out.ssrc] = out
-        out.bind(stream)
-        now = self.clock.monotonic()
-        if stream.reported_at:
-            self.feedback.send_sender_report(out, stream, now - stream.reported_at, now)
-        if stream.packets:
-            stream.feedback.request_keyframe(stream, now)
-
-    def _detach(self, slot: Slot) -> None:
-        out = slot.subscription
-        if out is not None:
-            out.unbind()
-            self.feedback.subscriptions.pop(out.ssrc, None)
 
     # Life
 
@@ -285,16 +188,13 @@ class Peer:
         self.state, self.rx = PeerState.CONNECTED, self.secure.rx
         self.feedback.report_due = self.clock.monotonic() + FIRST_REPORT
         self._observer.on_connected(self)
-        for slot in self.negotiation.slots:
-            self._attach(slot)
+        self.subscriptions.attach_all()
 
     def detach(self) -> None:
         """Stop all traffic at once; idempotent. `close` must follow."""
         self.state, self.rx = PeerState.CLOSED, None
-        for slot in self.negotiation.slots:
-            self._detach(slot)
-        for source in list(self.feedback.streams):
-            self._drop_stream(source)
+        self.subscriptions.detach_all()
+        self.reception.drop_all()
         port, path = self._engine.port, self.ice.path
         port.unregister(self.ice)
         if path is not None and port.flows.get(path.address) is self:

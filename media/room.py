@@ -58,7 +58,7 @@ class Room:
         participant.peer, participant.lost_at = peer, None
         for publication in self.publications():
             if publication.participant_id != participant_id:
-                peer.subscribe(publication)
+                peer.subscriptions.add(publication)
         return peer
 
     def remove(self, participant_id: str) -> None:
@@ -120,13 +120,13 @@ class Room:
         publication = Publication(publication_id, participant.participant_id, source)
         participant.publications[source] = publication
         for peer in self._others(participant.participant_id):
-            peer.subscribe(publication)
+            peer.subscriptions.add(publication)
 
     def _end(self, participant: Participant, source: Source) -> None:
         publication = participant.publications.pop(source)
         self._set_stream(publication, None)
         for peer in self._others(participant.participant_id):
-            peer.unsubscribe(publication)
+            peer.subscriptions.remove(publication)
         if publication.started:
             self._tell("publication_ended", publication)
 
@@ -164,9 +164,9 @@ class Room:
 
     def on_declared(self, peer: Peer) -> None:
         participant = self.participants[peer.participant_id]
-        for source in set(participant.publications) - peer.publishing:
+        for source in set(participant.publications) - peer.reception.publishing:
             self._end(participant, source)
-        for source in sorted(peer.publishing - set(participant.publications)):
+        for source in sorted(peer.reception.publishing - set(participant.publications)):
             self._start(participant, source)
         for other in self._others(peer.participant_id):
             self._offer_if_stale(other)
@@ -175,7 +175,7 @@ class Room:
         publication = self.participants[peer.participant_id].publications[stream.source]
         self._set_stream(publication, stream)
         for other in self._others(peer.participant_id):
-            other.resume(publication)
+            other.subscriptions.resume(publication)
         if not publication.started:
             publication.started = True
             self._tell("publication_started", publication)

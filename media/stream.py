@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from media.packet import SEQUENCE_MASK, TIMESTAMP_MASK
 from media.rtc import SrtpHandle
@@ -15,11 +15,19 @@ VIDEO_CACHE, AUDIO_CACHE = 256, 64
 """Packets kept for retransmission; powers of two. 256 of video are 1.8 s at 1.2 Mbit/s."""
 LARGEST_GAP = 200
 """A longer run of lost packets is not asked for again: a keyframe is cheaper."""
+LARGEST_DEVIATION = 5
+"""Seconds; a longer pause (mute, DTX) says nothing about jitter."""
 MAX_ANSWERED = 1024
 SEQUENCE_HALF = 0x8000
 
 Tap = Callable[[bytes, float], None]
 """Takes a decrypted RTP packet and its arrival in monotonic seconds; the recorder's way in. Must not raise or block."""
+
+
+OnNewSsrc: TypeAlias = "Callable[[int, int, int, int, float], Stream | None]"
+"""SSRC, payload type, sequence number, timestamp, arrival → the stream that it belongs to."""
+Unwrap: TypeAlias = "Callable[[Stream, bytes], bytes | None]"
+"""An RTX packet → the original in it, when that is missing."""
 
 
 class Flow(Protocol):
@@ -28,12 +36,11 @@ class Flow(Protocol):
     rx: SrtpHandle | None
     by_ssrc: dict[int, "Stream"]
 
+    on_new_ssrc: "OnNewSsrc"
+    unwrap: "Unwrap"
+
     def on_dtls(self, datagram: bytes) -> None: ...
     def on_rtcp(self, data: bytes, now: float) -> None: ...
-    def on_new_ssrc(
-        self, ssrc: int, payload_type: int, sequence: int, timestamp: int, now: float
-    ) -> "Stream | None": ...
-    def unwrap(self, stream: "Stream", data: bytes) -> bytes | None: ...
 
 
 class Missing:
@@ -136,6 +143,14 @@ class Stream:
         if missing.tries:
             self.repaired += 1
         return True
+
+    def next_frame(self, timestamp: int, now: float) -> None:
+        """The timestamp has changed: interarrival jitter of RFC 3550, section 6.4.1, in timestamp units."""
+        advance = ((timestamp - self.last_ts + 0x80000000) & TIMESTAMP_MASK) - 0x80000000
+        deviation = abs((now - self.last_at) * self.clock_rate - advance)
+        if deviation < LARGEST_DEVIATION * self.clock_rate:
+            self.jitter += (deviation - self.jitter) / 16
+        self.last_ts, self.last_at = timestamp, now
 
     @property
     def expected(self) -> int:

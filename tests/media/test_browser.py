@@ -46,13 +46,15 @@ async def test_pages_see_and_hear_each_other(pair: tuple[MediaPage, MediaPage, C
 
 
 async def test_restart_keeps_the_picture(pair: tuple[MediaPage, MediaPage, Control]) -> None:
-    clerk, lawyer, _ = pair
+    clerk, lawyer, control = pair
     await lawyer.more_frames("5", 30)
-    before = (await lawyer.counts())["freezeCount"]
+    peer_id = clerk.peer_id
     await clerk.restart()
     await lawyer.more_frames("5", 60)
     await clerk.more_frames("5", 30)
-    assert (await lawyer.counts())["freezeCount"] == before
+    assert clerk.peer_id == peer_id and (await clerk.counts())["state"] == "connected"
+    assert [e for e in control.events if e["kind"] in ("peer_closed", "peer_interrupted")] == []
+    assert len([e for e in control.events if e["kind"] == "peer_connected"]) == 2
 
 
 async def test_reload_brings_the_picture_back_without_a_new_peer_for_the_other(

@@ -4,7 +4,8 @@ import pytest
 from aiortc.rtp import RtcpPsfbPacket, RtcpReceiverInfo, RtcpRrPacket, RtcpRtpfbPacket, pack_remb_fci
 
 from media import packet
-from media.feedback import FLOOR, LOSSY_FLOOR, MAX_BITRATE, NACK_TRIES, Feedback
+from media.bandwidth import FLOOR, LOSSY_FLOOR, MAX_BITRATE
+from media.feedback import NACK_TRIES, Feedback
 from media.sdp import Source
 from media.stream import Stream, Subscription
 from tests.support.media_clock import ManualMediaClock

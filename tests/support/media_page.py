@@ -67,13 +67,12 @@ function stopDocument() {
   return transceiver.sender.replaceTrack(null);
 }
 async function counts() {
-  const found = {state: pc.connectionState, framesDecoded: {}, packetsReceived: {}, freezeCount: 0};
+  const found = {state: pc.connectionState, framesDecoded: {}, packetsReceived: {}};
   for (const report of (await pc.getStats()).values()) {
     if (report.type !== 'inbound-rtp') continue;
     found.packetsReceived[report.mid] = report.packetsReceived;
     if (report.kind === 'video') {
       found.framesDecoded[report.mid] = report.framesDecoded;
-      found.freezeCount += report.freezeCount;
     } else {
       found.audioEnergy = report.totalAudioEnergy;
     }
