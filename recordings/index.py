@@ -10,10 +10,13 @@ from recordings.dossier import stamp
 from recordings.parts import MIME, Part, Remuxed
 
 # Something that should have been recorded is not there; every other cause means that there was nothing to record.
-INCOMPLETE = frozenset({"crash", "overflow", "disk_full", "worker_lost", "server_lost", "failed", "unreadable"})
+INCOMPLETE = frozenset(
+    {"crash", "overflow", "disk_full", "worker_lost", "server_lost", "failed", "unreadable", "damaged", "missing"}
+)
 _PAUSES = frozenset({"pause", "paused", "refused", "criminal", "withdrawn", "participant_away"})
 _SEAM_S = 0.1
 _TAIL_S = 1.0
+_MISSING_US = 2_000_000
 
 
 def build_index(recording_id: str, remuxed: Remuxed, began_us: int, ended_us: int) -> dict[str, Any]:
@@ -51,6 +54,9 @@ def build_index(recording_id: str, remuxed: Remuxed, began_us: int, ended_us: in
         }
         for lost in remuxed.unreadable
     ]
+    if not tracks and ended_us - began_us > _MISSING_US:
+        end_s = _seconds(ended_us, began_us)
+        gaps.append(_gap(None, None, (0.0, end_s), "missing", detail="no journal"))
     causes = {gap["cause"] for gap in gaps}
     paused = [(gap["from_s"], gap["to_s"]) for gap in gaps if gap["cause"] == "pause"]
     return {
@@ -116,14 +122,14 @@ def _tail_gaps(parts: Iterable[Part], origin_us: int, end_s: float) -> list[dict
         to_s = end_s
         if last.journal["recovery"]:
             to_s = max(end_s, round(from_s + last.journal["recovery"]["lost_ms_max"] / 1000, 3))
-        if to_s - from_s > _TAIL_S or last.journal["recovery"]:
+        if to_s - from_s > _TAIL_S or cause in INCOMPLETE:
             gaps.append(_gap(publication_id, last.part, (from_s, to_s), cause, detail=_reason(last)))
     return gaps
 
 
 def _gap(
-    publication_id: str,
-    part: int,
+    publication_id: str | None,
+    part: int | None,
     span: tuple[float, float],
     cause: str,
     missing_s: float | None = None,

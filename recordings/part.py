@@ -7,7 +7,7 @@ from io import RawIOBase
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from media.journal import JournalHeader, JournalReader, Kind, Record
+from media.journal import JournalError, JournalHeader, JournalReader, Kind, Record
 from recordings.clock_fit import Arrival, ClockFit, Report
 from recordings.frames import Frame, opus_filler, opus_frames, opus_samples, vp8_frames, vp8_size
 from recordings.parts import Cause, PartGap, PartResult
@@ -26,7 +26,8 @@ _SLACK_US = 10_000_000
 
 @dataclass
 class Scan:
-    """What a first reading of a journal tells; `last_timestamp` is the highest unwrapped media timestamp."""
+    """What a first reading of a journal tells; `last_timestamp` is the highest unwrapped media timestamp, `damage` says
+    why the reading ended early."""
 
     path: Path
     header: JournalHeader
@@ -42,10 +43,12 @@ class Scan:
     recovery: dict[str, int] | None = None
     blocks: int = 0
     head: str = ""
+    damage: str = ""
 
 
 def scan(path: Path, key: bytes) -> Scan:
-    """Read a whole journal for its clocks. Raises JournalError, OSError."""
+    """Read a whole journal for its clocks; of a damaged one what stands before the damage. Raises JournalError (nothing
+    can be read), OSError."""
     reader = JournalReader(path, key)
     found = Scan(path, reader.header)
     header = reader.header
@@ -54,7 +57,7 @@ def scan(path: Path, key: bytes) -> Scan:
     second: int | None = None
     best = 0.0
     tick_us = 1e6 / header.clock_rate
-    for record in reader:
+    for record in _readable(reader, found):
         found.last_wall_us = record.wall_us
         if record.kind is not Kind.RTP:
             # A report may stand before the first packet, without which its timestamp cannot be unwrapped.
@@ -82,9 +85,17 @@ def scan(path: Path, key: bytes) -> Scan:
         elif delay < best:
             best = delay
             found.arrivals[-1] = Arrival(timestamp, record.wall_us)
-    found.close_reason, found.recovery = reader.close_reason, reader.recovery
+    found.close_reason = "damaged" if found.damage else reader.close_reason
+    found.recovery = reader.recovery
     found.blocks, found.head = reader.blocks, reader.head_hex
     return found
+
+
+def _readable(reader: JournalReader, found: Scan) -> Iterator[Record]:
+    try:
+        yield from reader
+    except JournalError as error:
+        found.damage = str(error)
 
 
 def _control(payload: bytes) -> dict[str, Any]:
@@ -144,7 +155,8 @@ class PartMuxer:
 
     def _frames(self, key: bytes) -> Iterator[Frame]:
         header = self._scan.header
-        records = (record for record in JournalReader(self._scan.path, key) if record.kind is Kind.RTP)
+        reader = JournalReader(self._scan.path, key)
+        records = (record for record in _readable(reader, self._scan) if record.kind is Kind.RTP)
         reception = self.result.reception
         packets = read_packets(records, header.ssrc, header.payload_type, reception)
         ordered = in_order(packets, _WINDOW[header.codec], reception)

@@ -103,6 +103,7 @@ def _remux_part(found: Scan, relay: Line | None, number: int, key: bytes, stagin
             "close_reason": found.close_reason,
             "recovery": found.recovery,
             "overflow": found.overflow,
+            "damage": found.damage,
         },
     )
 

@@ -164,7 +164,7 @@ class Sealer:
                 expected_s=index["expected_s"],
                 complete=index["complete"],
                 # A damaged journal is kept beside the bag: somebody may want to look at it.
-                error="；".join(one["text"] for one in remuxed.unreadable)[:500],
+                error="；".join(damages(remuxed))[:500],
                 # It lies in the bag now, and only there.
                 dossier=None,
             )
@@ -308,6 +308,13 @@ def _mend_journals(directory: Path, key: bytes) -> list[Path]:
         except JournalError:
             continue
     return paths
+
+
+def damages(remuxed: Remuxed) -> list[str]:
+    """What is wrong with the journals, one text each."""
+    return [one["text"] for one in remuxed.unreadable] + [
+        part.journal["damage"] for part in remuxed.parts if part.journal["damage"]
+    ]
 
 
 def _directories(top: Path) -> list[str]:

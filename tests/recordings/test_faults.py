@@ -187,7 +187,7 @@ async def test_a_damaged_journal_is_declared_and_kept(world: World) -> None:
     path.write_bytes(content)
     sealed = await world.archive.finish(recording_id, dossier(consultation_id))
     assert sealed.state is _S.INCOMPLETE
-    assert [gap["cause"] for gap in (await world.archive.check(recording_id)).gaps] == ["unreadable"]
+    assert [gap["cause"] for gap in (await world.archive.check(recording_id)).gaps] == ["damaged"]
     assert path.read_bytes() == content
     assert "altered" in (await world.recording(recording_id)).error
     await world.reopen().recover()

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from media.journal import recover
+from media.journal import Kind, recover
 from recordings.chunks import read_sealed
 from recordings.errors import SealingFailed
 from recordings.index import build_index
@@ -237,16 +237,68 @@ def test_a_killed_worker_leaves_a_playable_part_and_a_declared_gap(tmp_path: Pat
         assert gap["missing_s"] >= 1.1
 
 
-def test_a_damaged_journal_is_listed_and_the_others_go_on(tmp_path: Path) -> None:
+def test_of_a_damaged_journal_what_stands_before_the_damage_is_kept(tmp_path: Path) -> None:
     path = write_journal(tmp_path / "journals" / "a", AUDIO, KEY)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     other = write_journal(tmp_path / "journals" / "b", CAMERA, KEY)
     done = remux(KEY, [path, other], tmp_path / "staging")
+    sound, _ = done.parts
+    assert "altered" in sound.journal["damage"] and 0.9 < decoded(tmp_path, sound).duration_s < 3
+    index = build_index("rec1", done, START_US, START_US + 4_000_000)
+    (gap,) = index["gaps"]
+    assert (gap["publication_id"], gap["cause"], index["complete"]) == ("clerk.audio", "damaged", False)
+    assert gap["to_s"] == index["duration_s"]
+
+
+def test_a_journal_without_a_header_is_listed(tmp_path: Path) -> None:
+    path = write_journal(tmp_path / "journals" / "a", AUDIO, KEY)
+    path.write_bytes(path.read_bytes()[:40])
+    other = write_journal(tmp_path / "journals" / "b", CAMERA, KEY)
+    done = remux(KEY, [path, other], tmp_path / "staging")
     assert [lost["path"] for lost in done.unreadable] == ["a"]
     assert [part.publication_id for part in done.parts] == ["clerk.camera"]
-    assert not build_index("rec1", done, START_US, START_US + 1)["complete"]
+    index = build_index("rec1", done, START_US, START_US + 4_000_000)
+    assert [(gap["publication_id"], gap["cause"]) for gap in index["gaps"]] == [(None, "unreadable")]
+    assert not index["complete"]
+
+
+def test_a_recording_without_any_journal_is_missing_not_empty() -> None:
+    index = build_index("rec1", Remuxed(), START_US, START_US + 60_000_000)
+    assert [(gap["from_s"], gap["to_s"], gap["cause"]) for gap in index["gaps"]] == [(0.0, 60.0, "missing")]
+    assert not index["complete"]
+    assert build_index("rec1", Remuxed(), START_US, START_US + 1_000_000)["complete"]
+
+
+def test_pauses_are_neither_expected_nor_missing(tmp_path: Path) -> None:
+    later = [replace(source, start_s=8.0, end_s=10.0, ssrc=0x777, part=2) for source in (AUDIO, CAMERA)]
+    journals = [
+        write_journal(tmp_path / "j" / f"{n}", source, KEY, close="withdrawn" if source.part == 1 else "ended")
+        for n, source in enumerate([AUDIO, CAMERA, *later])
+    ]
+    index = build_index("rec1", remux(KEY, journals, tmp_path / "staging"), START_US, START_US + 10_000_000)
+    assert {gap["cause"] for gap in index["gaps"]} == {"pause"}
+    assert index["duration_s"] == pytest.approx(10.0, abs=0.05)
+    assert index["expected_s"] == pytest.approx(6.0, abs=0.05)
+    assert index["complete"]
+
+
+def test_muted_sound_is_called_so(tmp_path: Path) -> None:
+    arriving = events(replace(AUDIO, silent=lambda at_s: 1.0 <= at_s < 2.0))
+    note = Event(START_US + 1_000_000, Kind.CONTROL, b'{"event":"muted"}')
+    mixed = sorted([*arriving, note], key=lambda event: event.wall_us)
+    done = remux(KEY, [write_events(tmp_path / "j" / "a", AUDIO, mixed, KEY)], tmp_path / "staging")
+    assert [(gap.cause, gap.from_ms, gap.to_ms) for gap in done.parts[0].result.gaps] == [("mute", 1000, 2000)]
+
+
+def test_dropped_records_make_a_recording_incomplete(tmp_path: Path) -> None:
+    note = Event(START_US + 1_000_000, Kind.CONTROL, b'{"event":"overflow","dropped":7}')
+    noise = Event(START_US + 1_000_000, Kind.CONTROL, b"no json")
+    mixed = sorted([*events(AUDIO), note, noise], key=lambda event: event.wall_us)
+    done = remux(KEY, [write_events(tmp_path / "j" / "a", AUDIO, mixed, KEY)], tmp_path / "staging")
+    index = build_index("rec1", done, START_US, START_US + 4_000_000)
+    assert not index["complete"] and [gap["cause"] for gap in index["gaps"]] == ["overflow"]
 
 
 def test_a_journal_without_a_keyframe_makes_no_file(tmp_path: Path) -> None:
