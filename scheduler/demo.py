@@ -163,11 +163,13 @@ async def _replay(db: AsyncSession, cipher: IdentityCipher, cast: _Cast, now: da
     turn = 0
     for day, count in _days(local_day(now)):
         opening = datetime.combine(day, OPENS, LOCAL)
+        # Before opening time there is no history of today yet.
+        if opening > now:
+            break
         for lawyer in cast.lawyers.values():
             await set_presence(db, lawyer, PresenceState.AVAILABLE, opening)
         for slot in range(count):
             at = opening + SLOT * slot
-            # Before opening time there is no history of today yet.
             if at + SLOT * 2 > now:
                 break
             await _consultation(db, cipher, cast, MATTERS[turn % len(MATTERS)], turn, at)
