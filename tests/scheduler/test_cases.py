@@ -2,6 +2,7 @@ import asyncio
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -140,14 +141,14 @@ async def test_what_a_lawyer_was_called_for_is_neither_changed_nor_deleted(distr
             await delete_visit(db, district.clerks[0], visit_id, START)
 
 
-@pytest.mark.parametrize(("field", "limit"), LIMITS.items())
-async def test_too_long(district: District, field: str, limit: int) -> None:
-    values: dict[str, str] = {field: "9" * (limit + 1)}
-    with pytest.raises(Invalid) as refused:
-        await district.register(fields=VisitFields(**values))  # type: ignore[arg-type]
-    assert set(refused.value.fields) == {field}
-    values = {field: "9" * limit}
-    await district.register(fields=VisitFields(**values))  # type: ignore[arg-type]
+async def test_too_long(district: District) -> None:
+    for field, limit in LIMITS.items():
+        fields: dict[str, Any] = {field: "9" * limit}
+        await district.register(fields=VisitFields(**fields))
+        fields[field] += "9"
+        with pytest.raises(Invalid) as refused:
+            await district.register(fields=VisitFields(**fields))
+        assert set(refused.value.fields) == {field}
 
 
 @pytest.mark.parametrize(
