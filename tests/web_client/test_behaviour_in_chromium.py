@@ -225,7 +225,15 @@ async def test_the_record_prints_on_one_sheet_with_everything_on_it() -> None:
         page = await (await person(browser, stand, "station_clerk")).new_page()
         await page.goto("/station/record/c1")
         sheet = page.get_by_role("article", name="咨询记录")
-        for words in ["张桂兰", "女，72 岁", "4101**********1226", "当场答复", "已告知有权申请", "不同意，未录制"]:
+        for words in [
+            "编号：JS-2025-0612",
+            "张桂兰",
+            "女，72 岁",
+            "4101**********1226",
+            "当场答复",
+            "已告知有权申请",
+            "不同意，未录制",
+        ]:
             await expect(sheet).to_contain_text(words)
         await expect(sheet).to_contain_text("2025 年 11 月 20 日 10 时 26 分至 10 时 44 分（远程视频，18 分）")
         assert await sheet.locator("ol > li").count() == 3

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
 
 from tests.support.page_stand import Stand
 from tests.support.pages import DESK, PHONE, Troubles, accessibility, chromium, overflow, person
 from tests.web_client import answers
 
-pytestmark = pytest.mark.browser
+# One browser for all: starting it costs as much as a page.
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 FAULT = (503, {"error": {"code": "unavailable", "text": "数据库暂时连不上，请过一会儿再试。"}})
 DENIED = (403, {"error": {"code": "denied", "text": "您没有这个权限。"}})
@@ -81,12 +85,17 @@ SIGHTS = [
 ]
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as started:
+        yield started
+
+
 @pytest.mark.parametrize("sight", SIGHTS, ids=lambda sight: sight.name)
-async def test_a_page_is_clean_and_accessible_in_every_size(sight: Sight) -> None:
+async def test_a_page_is_clean_and_accessible_in_every_size(browser: Browser, sight: Sight) -> None:
     stand = Stand()
     stand.replies |= deepcopy(sight.replies)
-    async with stand.running(), chromium() as browser:
-        context = await person(browser, stand, sight.who)
+    async with stand.running(), await person(browser, stand, sight.who) as context:
         page = await context.new_page()
         troubles = Troubles(page)
         await page.goto(sight.path)
@@ -105,11 +114,10 @@ async def test_a_page_is_clean_and_accessible_in_every_size(sight: Sight) -> Non
 
 
 @pytest.mark.parametrize("sight", [s for s in SIGHTS if not s.presses and "text(" not in s.shows], ids=lambda s: s.name)
-async def test_a_page_speaks_english(sight: Sight) -> None:
+async def test_a_page_speaks_english(browser: Browser, sight: Sight) -> None:
     stand = Stand()
     stand.replies |= deepcopy(sight.replies)
-    async with stand.running(), chromium() as browser:
-        context = await person(browser, stand, sight.who)
+    async with stand.running(), await person(browser, stand, sight.who) as context:
         await context.add_cookies([{"name": "lawlink_language", "value": "en", "url": stand.url}])
         page = await context.new_page()
         troubles = Troubles(page)

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DraftKeeper, KEPT_MS, SAVE_AFTER_MS } from "../../../web_client/static/js/lib/drafts.js";
+import { DraftKeeper, KEPT_MS, keptForms, SAVE_AFTER_MS } from "../../../web_client/static/js/lib/drafts.js";
 import { FakeStorage, ManualTimers } from "./fakes.mjs";
 
 function keeper({ save = async () => {}, storage = new FakeStorage(), account = "station01", now = () => 0 } = {}) {
@@ -89,4 +89,17 @@ test("discard forgets both copies", async () => {
   await timers.pass(10_000);
   assert.equal(storage.size, 0);
   assert.deepEqual(saved, []);
+});
+
+test("lists what is kept for an account, and moves with a form that gets its real name", () => {
+  const storage = new FakeStorage();
+  const { drafts } = keeper({ storage });
+  drafts.touch({ n: 1 });
+  drafts.keepHere();
+  keeper({ storage, account: "station02" }).drafts.keepHere({ n: 2 });
+  assert.deepEqual(keptForms(storage, "station01"), ["visit.new"]);
+  drafts.rename("station01", "visit.v1");
+  assert.deepEqual(keptForms(storage, "station01"), []);
+  drafts.keepHere();
+  assert.deepEqual(keptForms(storage, "station01"), ["visit.v1"]);
 });

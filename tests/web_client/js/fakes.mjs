@@ -72,6 +72,10 @@ export class FakeStorage {
   getItem = name => this.#items.get(name) ?? null;
   setItem = (name, value) => void this.#items.set(name, value);
   removeItem = name => void this.#items.delete(name);
+  key = n => [...this.#items.keys()][n] ?? null;
+  get length() {
+    return this.#items.size;
+  }
   get size() {
     return this.#items.size;
   }

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { MasterClock } from "../../../web_client/static/js/player/clock.js";
 import { CLOSE_S, JUMP_S, MOST, correction } from "../../../web_client/static/js/player/drift.js";
 import { nextRecorded, partAt, recordedSeconds, shownGaps, unite } from "../../../web_client/static/js/player/manifest.js";
+import { spread } from "../../../web_client/static/js/player/spread.js";
 import { Watched } from "../../../web_client/static/js/player/watched.js";
 
 const track = (...parts) => ({ publication_id: "p", participant: "x", role: "clerk", source: "camera", parts: parts.map(([from_s, to_s], part) => ({ part, url: "", from_s, to_s })) });
@@ -101,4 +102,11 @@ test("spans that could not be sent are sent with the next", () => {
   watched.giveBack(watched.take());
   watched.tick(2, true, 1);
   assert.deepEqual(watched.take(), [{ from_s: 0, to_s: 1 }, { from_s: 1, to_s: 2 }]);
+});
+
+test("marks stay apart, in order, inside the line, and near their places", () => {
+  assert.deepEqual(spread([0, 5, 200], 400, 30), [0, 30, 200]);
+  assert.deepEqual(spread([390, 395, 400], 400, 30), [340, 370, 400]);
+  assert.deepEqual(spread([], 400, 30), []);
+  assert.deepEqual(spread([0, 0, 0], 40, 30), [0, 20, 40], "a short line shares what it has");
 });

@@ -4,6 +4,10 @@ import * as format from "../../../web_client/static/js/lib/format.js";
 
 const line = { open: true, reason: null, lawyers_on_duty: 4, ahead: 2, estimate: { low_min: 8, high_min: 11 }, at: "" };
 
+test("nobody ahead is said so", () => {
+  assert.equal(format.waitWords({ ...line, ahead: 0, estimate: { low_min: 0, high_min: 1 } }), "前面没有人，约等 1 分钟。");
+});
+
 test("waits are said as ranges, never as 0, and unknown as unknown", () => {
   assert.equal(format.waitWords(line), "前面 2 人，约等 8–11 分钟。");
   assert.equal(format.waitWords({ ...line, estimate: { low_min: 0, high_min: 3 } }), "前面 2 人，约等 3 分钟。");

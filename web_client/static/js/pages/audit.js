@@ -90,7 +90,7 @@ function show(page, append) {
   else byId("rows").replaceChildren(...rows);
   next = page.next;
   byId("found").textContent = tn("找到 {n} 条", "找到 {n} 条", page.total);
-  byId("took").textContent = page.took_ms === undefined ? "" : t("用时 {s} 秒", { s: (page.took_ms / 1000).toFixed(1) });
+  byId("took").textContent = page.took_ms < 100 ? t("用时不到 0.1 秒") : t("用时 {s} 秒", { s: (page.took_ms / 1000).toFixed(1) });
   setState(results, page.total === 0 ? "empty" : "ready");
   byId("more").parentElement.hidden = next === null || page.total === 0;
   announce(byId("found").textContent);

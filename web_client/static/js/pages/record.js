@@ -53,7 +53,7 @@ function cells(record) {
   const none = t("无");
   const unsaid = t("未提供");
   return {
-    no: record.no || record.case_no,
+    no: record.case_no,
     name: visitor.name || t("未提供姓名"),
     sex_age: sexAndAge(visitor) || unsaid,
     phone: visitor.phone_masked || unsaid,

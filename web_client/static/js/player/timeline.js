@@ -1,10 +1,15 @@
 // Region 「时间线」: slider, events and notes as buttons, one lane per source with hatched gaps.
 import { clock, duration, t } from "../lib/i18n.js";
-import { byId, icon } from "../ui/shell.js";
+import { all, byId, icon } from "../ui/shell.js";
 import { shownGaps, unite } from "./manifest.js";
+import { spread } from "./spread.js";
 import { causeWord, eventIcon, laneWord, wanted } from "./words.js";
 
 /** @typedef {import("./manifest.js").Manifest} Manifest */
+
+/** Half a mark, so that none sticks out of the line. */
+const EDGE_PX = 14;
+const APART_PX = 31;
 
 export class Timeline {
   /** @param {Manifest} manifest @param {(position: number) => void} onSeek */
@@ -20,6 +25,7 @@ export class Timeline {
     this.slider.addEventListener("keydown", (event) => this.key(event));
     this.drawLanes();
     this.drawMarks([]);
+    new ResizeObserver(() => this.placeMarks()).observe(byId("marks"));
   }
 
   /** @param {KeyboardEvent} event */
@@ -103,7 +109,7 @@ export class Timeline {
       const button = document.createElement("button");
       button.type = "button";
       button.className = `ev ${mark.style}`;
-      button.style.left = this.percent(mark.at_s);
+      button.dataset.at = String(mark.at_s);
       button.title = `${clock(mark.at_s)} ${mark.text}`;
       const name = document.createElement("span");
       name.className = "sr";
@@ -112,6 +118,15 @@ export class Timeline {
       button.addEventListener("click", () => this.onSeek(mark.at_s));
       return button;
     }));
+    this.placeMarks();
+  }
+
+  placeMarks() {
+    const buttons = all("button", byId("marks"));
+    const width = byId("marks").clientWidth - 2 * EDGE_PX;
+    const whole = Math.max(this.manifest.duration_s, 1e-3);
+    const places = spread(buttons.map((button) => (Number(button.dataset.at) / whole) * width), width, APART_PX);
+    buttons.forEach((button, n) => { button.style.left = `${EDGE_PX + places[n]}px`; });
   }
 }
 
