@@ -1,4 +1,4 @@
-"""The stage of the browser tests: the demo server as a process of its own, and people in real Chromium in front of it."""
+"""The stage of the browser tests: the demo server as a process of its own, and people in real Chromium."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ async def start_demo(directory: Path, port: int = 0) -> Demo:
 
 
 @asynccontextmanager
-async def demo(directory: Path) -> AsyncIterator[Demo]:
-    started = await start_demo(directory)
+async def drained(started: Demo) -> AsyncIterator[Demo]:
+    """Reads away what it prints, and ends it."""
     drain = asyncio.create_task(_drain(started))
     try:
         yield started
@@ -100,10 +100,16 @@ async def demo(directory: Path) -> AsyncIterator[Demo]:
         await drain
 
 
+@asynccontextmanager
+async def demo(directory: Path) -> AsyncIterator[Demo]:
+    async with drained(await start_demo(directory)) as started:
+        yield started
+
+
 async def _drain(started: Demo) -> None:
     assert started.process.stdout is not None
-    while await started.process.stdout.readline():
-        pass
+    while line := await started.process.stdout.readline():
+        print(line.decode().rstrip())
 
 
 async def lawlink(*arguments: str, directory: Path | None = None) -> tuple[int, str]:
