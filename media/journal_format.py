@@ -20,7 +20,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from enum import IntEnum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -66,6 +66,9 @@ class Kind(IntEnum):
     CONTROL = 3
 
 
+_KINDS = {kind.value: kind for kind in Kind}
+
+
 class BlockType(IntEnum):
     HEADER = 1
     RECORDS = 2
@@ -93,8 +96,7 @@ class JournalHeader:
     started_mono_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One packet or note with its time of arrival on the worker's monotonic and wall clocks (µs)."""
 
     kind: Kind
@@ -154,9 +156,11 @@ def parse_records(plain: bytes) -> Iterator[Record]:
         while offset < len(plain):
             kind, mono_us, wall_us, length = RECORD.unpack_from(plain, offset)
             offset += RECORD.size + length
-            yield Record(Kind(kind), mono_us, wall_us, plain[offset - length : offset])
-    except (struct.error, ValueError) as error:
-        raise JournalAltered("a record runs over its block") from error
+            yield Record(_KINDS[kind], mono_us, wall_us, plain[offset - length : offset])
+    except (struct.error, KeyError) as error:
+        raise JournalAltered("a record is not one") from error
+    if offset != len(plain):
+        raise JournalAltered("a record runs over its block")
 
 
 def dump_header(header: JournalHeader) -> bytes:

@@ -99,12 +99,16 @@ class Unwrapper:
         self._last: tuple[int, int] | None = None
 
     def __call__(self, sequence: int, timestamp: int) -> tuple[int, int]:
-        # The base keeps early reordering from going below zero.
-        near = self._last or (sequence + (1 << 16), timestamp + (1 << 32))
-        unwrapped = unwrap(sequence, near[0], 16), unwrap(timestamp, near[1], 32)
-        if self._last is None or unwrapped[0] > near[0]:
-            self._last = unwrapped
-        return unwrapped
+        if self._last is None:
+            # The base keeps early reordering from going below zero.
+            self._last = sequence + (1 << 16), timestamp + (1 << 32)
+            return self._last
+        last_sequence, last_timestamp = self._last
+        sequence = last_sequence + ((sequence - last_sequence + 0x8000) & 0xFFFF) - 0x8000
+        timestamp = last_timestamp + ((timestamp - last_timestamp + 0x8000_0000) & 0xFFFF_FFFF) - 0x8000_0000
+        if sequence > last_sequence:
+            self._last = sequence, timestamp
+        return sequence, timestamp
 
     def timestamp(self, value: int) -> int | None:
         """A media timestamp of a sender report, unwrapped; None before the first packet."""
