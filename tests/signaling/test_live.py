@@ -24,7 +24,8 @@ from tests.support.server import Browser, Server, new_key, serving
 async def running(directory: Path, **values: Any) -> AsyncIterator[Server]:
     # Socket paths are at most 107 bytes long, and pytest's directories may not leave room.
     control = Path(tempfile.mkdtemp(prefix="lawlink-")) / "media.sock"
-    settings = {"media_control": f"unix:{control}", "media_hosts": ("127.0.0.1",), "disk_reserve_mb": 1} | values
+    settings: dict[str, Any] = {"media_control": f"unix:{control}", "media_hosts": ("127.0.0.1",), "disk_reserve_mb": 1}
+    settings |= values
     async with serving(directory, **settings) as server:
         await eventually(lambda: all(server.app[LIVE].ready().values()))
         async with server.app[SESSIONS].begin() as db:

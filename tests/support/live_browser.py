@@ -114,7 +114,8 @@ class _ThroughSignalling:
     async def call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         parts = path.split("/")
         if parts[-1] == "answer":
-            return await self._page.request("media.answer", peer_id=parts[-2], **body)
+            answered: dict[str, Any] = await self._page.request("media.answer", peer_id=parts[-2], **body)
+            return answered
         if parts[-1] == "restart":
             await self._page.request("media.restart", peer_id=parts[-2])
         elif parts[-1] == "offer":

@@ -18,11 +18,11 @@ PHONE = {"width": 360, "height": 800}
 
 
 @asynccontextmanager
-async def chromium(*extra: str, without: tuple[str, ...] = ()) -> AsyncIterator[Browser]:
+async def chromium(*extra: str, without: tuple[str, ...] = (), executable: str = CHROMIUM) -> AsyncIterator[Browser]:
     """A browser with the flags of every browser test, `without` some and with `extra` ones."""
     arguments = [flag for flag in FLAGS if flag not in without] + list(extra)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        browser = await playwright.chromium.launch(executable_path=executable, args=arguments)
         try:
             yield browser
         finally:
