@@ -17,7 +17,7 @@ from scheduler.db import Sessions
 from scheduler.people import Passwords
 from signaling import api_admin, api_audit, api_consultations, api_lawyer, api_station, health, log_in, openapi
 from signaling.demo import Demo
-from signaling.errors import answer_errors
+from signaling.errors import DENIALS, DENIALS_NOTED_PER_MINUTE, answer_errors
 from signaling.http import MAX_BODY_BYTES, Route, mount
 from signaling.keys import ARCHIVE, CIPHER, CLOCK, LIVE, PASSWORDS, READS, REPLAYS, SESSIONS, SETTINGS
 from signaling.live import Live
@@ -63,6 +63,7 @@ def build_app(
     app[DEMO] = demo
     app[METRICS] = Metrics()
     app[PASSWORDS] = Passwords()
+    app[DENIALS] = Throttle(clock, DENIALS_NOTED_PER_MINUTE)
     app[THROTTLE] = Throttle(clock, settings.login_attempts_per_minute)
     app.cleanup_ctx.extend([holdings, live, housekeeping])
     app.on_response_prepare.append(protect)

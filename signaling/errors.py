@@ -14,10 +14,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 import recordings.errors
 from scheduler import audit
 from scheduler.access import Viewer
-from scheduler.errors import Denied, Refused
+from scheduler.errors import Denied, Refused, Throttled
 from signaling.keys import CLOCK, SESSIONS
 from signaling.logs import about, new_incident
 from signaling.messages import error_body
+from signaling.throttle import Throttle
 from web_client.views import error_page
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ OF_STATUS: Final[dict[int, Refused]] = {
     413: Refused("too_large", "内容太大，最多 256 KiB。请删短一些再试。"),
 }
 UNREADABLE: Final = Refused("bad_request", "请求的格式不对。请刷新页面再试。")
+DENIALS: Final = web.AppKey("denials", Throttle)
+DENIALS_NOTED_PER_MINUTE: Final = 30
 AWAY: Final = Refused("unavailable", "暂时存不了，请等几秒再试。", retry_after_s=2.0)
 STORAGE: Final = Refused("unavailable", "录像库暂时用不了，请等几秒再试；还不行就报这个编号。", retry_after_s=5.0)
 GONE: Final = Refused("not_found", "没有找到，可能已经删除。请回到列表再看一次。")
@@ -105,6 +108,11 @@ async def _note_denied(request: web.Request, denied: Denied) -> None:
     if viewer is None:
         return
     log.warning("denied %s on %s %s to %s", denied.action, request.method, _pattern(request), viewer.person_id)
+    try:
+        request.app[DENIALS].attempt(viewer.person_id)
+    except Throttled:
+        # A program that knocks on every door fills the log, but not the trail that is kept for ever.
+        return
     try:
         async with request.app[SESSIONS].begin() as db:
             await audit.append(

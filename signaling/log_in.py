@@ -1,5 +1,6 @@
 """Logging in and out over HTTP, and who is behind a request: cookie, origin, throttle."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
@@ -15,6 +16,7 @@ from scheduler.ids import LogInId
 from scheduler.people import Language, check_password
 from signaling.http import Body, Exchange, Nothing, Route, reading, writing
 from signaling.keys import CLOCK, LIVE, PASSWORDS, READS, SESSIONS, SETTINGS
+from signaling.logs import about
 from signaling.metrics import METRICS
 from signaling.origin import SAFE_METHODS, same_origin
 from signaling.throttle import Throttle
@@ -75,7 +77,8 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     if token and not request.path.startswith(ASSETS):
         viewer = await _find(request.app, token)
     request["viewer"] = viewer
-    return await handler(request)
+    with about(person=viewer.person_id) if viewer else contextlib.nullcontext():
+        return await handler(request)
 
 
 async def _find(app: web.Application, token: str) -> Viewer | None:

@@ -1,5 +1,7 @@
 """Figures for Prometheus: one registry per application, so that tests and two servers in a process do not mix."""
 
+import logging
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -7,7 +9,15 @@ from typing import Final
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from signaling.logs import about
+from signaling.origin import SAFE_METHODS
+
 BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+# The browser went away before the answer (nginx's number for it).
+GONE: Final = 499
+
+log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -39,21 +49,25 @@ METRICS: Final = web.AppKey("metrics", Metrics)
 
 @web.middleware
 async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Counts and times by route pattern: paths carry ids and tokens, which do not belong in labels."""
+    """Counts, times and logs by route pattern: paths carry ids and tokens, which belong in neither labels nor logs."""
     metrics = request.app[METRICS]
     resource = request.match_info.route.resource
     pattern = resource.canonical if resource is not None else "(unknown)"
     # Not the injected clock: this is the machine's own time, not the domain's.
     begun_s = time.perf_counter()
-    status = 499
-    try:
-        response = await handler(request)
-        status = response.status
-        return response
-    except web.HTTPException as answer:
-        status = answer.status
-        raise
-    finally:
-        metrics.requests.labels(request.method, pattern, str(status)).inc()
-        if pattern != "/ws":
-            metrics.duration.labels(pattern).observe(time.perf_counter() - begun_s)
+    status = GONE
+    with about(request=secrets.token_hex(4)):
+        try:
+            response = await handler(request)
+            status = response.status
+            return response
+        except web.HTTPException as answer:
+            status = answer.status
+            raise
+        finally:
+            took_s = time.perf_counter() - begun_s
+            metrics.requests.labels(request.method, pattern, str(status)).inc()
+            if pattern != "/ws":
+                metrics.duration.labels(pattern).observe(took_s)
+            if request.method not in SAFE_METHODS or status >= GONE:
+                log.info("%s %s %d in %.0f ms", request.method, pattern, status, took_s * 1000)

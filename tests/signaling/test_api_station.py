@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -55,6 +56,13 @@ async def test_the_same_press_twice_makes_one_draft(server: Server, clerk: Brows
     assert len((await clerk.get("/api/station")).json["visits"]) == 1
     other = await clerk.post("/api/visits", {**body, "name": "李四"})
     assert (other.status, other.code) == (400, "bad_request")
+
+
+async def test_presses_at_the_same_instant_make_one_draft(server: Server, clerk: Browser) -> None:
+    body = {"key": new_key(), "name": "张三"}
+    answers = await asyncio.gather(*(clerk.post("/api/visits", body) for _ in range(8)))
+    assert {answer.json["id"] for answer in answers} == {answers[0].json["id"]}
+    assert len((await clerk.get("/api/station")).json["visits"]) == 1
 
 
 async def test_two_clerks_see_both_versions(server: Server, clerk: Browser) -> None:

@@ -144,3 +144,17 @@ async def test_a_body_of_the_wrong_shape_names_the_field(server: Server, body: o
         answer = await browser.post("/api/login", body)
         assert (answer.status, answer.code) == (400, "bad_request")
         assert list(answer.json["error"]["fields"]) == [field]
+
+
+async def test_the_log_tells_who_and_which_route_but_no_secret(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with server.as_person("clerk") as browser:
+        with caplog.at_level("DEBUG"):
+            await browser.log_in("clerk", "a wrong password")
+            await browser.post("/api/password", {"token": "one-time-token", "password": "kurz"})
+            await browser.get("/password/one-time-token?q=secret")
+    logged = "\n".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
+    assert "POST /api/login 401" in logged
+    for secret in ("a wrong password", "one-time-token", "kurz", "q=secret", browser.cookie(COOKIE)):
+        assert secret not in logged
