@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.support import recorded_media
+from benchmarks.support import janus, recorded_media
 from benchmarks.support.load import Client, Figures, Generator, own_cpu_s
 from benchmarks.support.processes import Api, cpu_s, pin, process, rss_mb
 from benchmarks.support.recorded_media import Frames
@@ -52,14 +52,13 @@ async def consult(api: Api, room_id: str, frames: dict[str, Frames], after: int)
                 return [first, second], after
 
 
-def measure(pid: int, clients: list[Client], seconds: float, stamp: bool = True) -> dict[str, Any]:
+def measure(pid: int, clients: list[Client], consultations: int, seconds: float, stamp: bool = True) -> dict[str, Any]:
     """Load for `seconds` after a warm-up, and what it cost the process."""
     generator = Generator(clients, stamp)
     generator.run(WARM_UP_S)
     before, own_before, started = cpu_s(pid), own_cpu_s(), time.monotonic()
     figures = generator.run(seconds)
     used, own, elapsed = cpu_s(pid) - before, own_cpu_s() - own_before, time.monotonic() - started
-    consultations = len(clients) // 2
     return _row(figures) | {
         "consultations": consultations,
         "seconds": round(elapsed, 2),
@@ -112,7 +111,7 @@ async def bench_worker(consultations: int, seconds: float, record: bool, frames:
                 client.release()
             stop = asyncio.Event()
             contact = asyncio.create_task(_keep_contact(control, stop))
-            row = await asyncio.to_thread(measure, worker.pid, clients, seconds)
+            row = await asyncio.to_thread(measure, worker.pid, clients, consultations, seconds)
             stop.set()
             await contact
             row["dropped"] = await _dropped(api)
@@ -169,11 +168,29 @@ async def bench_stock(seconds: float, frames: dict[str, Frames]) -> dict[str, An
                 clients += pair
             for client in clients:
                 client.release()
-            row = await asyncio.to_thread(measure, server.pid, clients, seconds, False)
+            row = await asyncio.to_thread(measure, server.pid, clients, STOCK_CONSULTATIONS, seconds, False)
             await api.close()
             for client in clients:
                 await client.close()
             return row | {"kind": "stock"}
+
+
+async def bench_janus(consultations: int, seconds: float, frames: dict[str, Frames]) -> dict[str, Any]:
+    """Debian's Janus under the same load, or why not."""
+    with tempfile.TemporaryDirectory() as directory:
+        try:
+            async with janus.running(Path(directory)) as (process, session, host):
+                clients: list[Client] = []
+                for room in range(1, consultations + 1):
+                    clients += await janus.consult(session, host, room, frames)
+                for client in clients:
+                    client.release()
+                row = await asyncio.to_thread(measure, process.pid, clients, consultations, seconds)
+                for client in clients:
+                    await client.close()
+        except janus.JanusUnavailable as reason:
+            return {"kind": "janus", "unavailable": str(reason)}
+    return row | {"kind": "janus"}
 
 
 async def run(flags: argparse.Namespace) -> dict[str, Any]:
@@ -183,6 +200,8 @@ async def run(flags: argparse.Namespace) -> dict[str, Any]:
     result["load_average"] = round(os.getloadavg()[0], 2)
     if flags.peer == "stock":
         result["peer"] = await bench_stock(flags.seconds, frames)
+    elif flags.peer == "janus":
+        result["peer"] = await bench_janus(flags.consultations, flags.seconds, frames)
     return result
 
 

@@ -45,6 +45,7 @@ NACK_EVERY = 100
 MIN_STAMPED, SRTP_TAG = 16, 16
 """Shorter payloads (the end of a frame) have no room for the time of sending."""
 REPORT_EVERY = 1.0
+LONGEST_DRAIN_S = 3.0
 FULL_RATE = 2_500_000
 """Bits per second that receivers claim to take: the load must not be throttled."""
 AUDIO, VIDEO, RTX = 111, 96, 97
@@ -83,15 +84,18 @@ class _Pipe:
 
 
 class Client:
-    """One participant. It checks an ICE-lite relay, or answers the checks of a full agent (`lite`)."""
+    """One connection. It checks an ICE-lite relay, or answers the checks of a full agent (`lite`). Without `frames` it
+    only receives.
+    """
 
-    def __init__(self, frames: dict[str, Frames], lite: bool = False) -> None:
+    def __init__(self, frames: dict[str, Frames] | None, lite: bool = False, host: str = "127.0.0.1") -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             self.socket.setsockopt(socket.SOL_SOCKET, option, 4 << 20)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        self.socket.bind(("127.0.0.1", 0))
+        self.host = host
+        self.socket.bind((host, 0))
         self.remote: Any = None
         self.lite = lite
         self.ice = IceLite(self)
@@ -100,10 +104,10 @@ class Client:
         self._pipe = _Pipe(self)
         self._dtls = RTCDtlsTransport(self._pipe, [CERTIFICATE])  # type: ignore[arg-type]
         self._dtls._set_role("client")
-        self.senders = [
-            Sender(self, AUDIO, frames["audio"], 960, 0.02),
-            Sender(self, VIDEO, frames["video"], 3000, 1 / 30),
-        ]
+        self.senders: list[Sender] = []
+        if frames is not None:
+            self.senders.append(Sender(self, AUDIO, frames["audio"], 960, 0.02))
+            self.senders.append(Sender(self, VIDEO, frames["video"], 3000, 1 / 30))
         self.received: dict[int, int] = {}
         self.first_packet_at = 0.0
         self.tx: Any = None
@@ -113,6 +117,22 @@ class Client:
 
     # Set-up, on the event loop
 
+    def offer(self) -> str:
+        """What a publisher offers to a relay that answers."""
+        digest = next(f.value for f in CERTIFICATE.getFingerprints() if f.algorithm == "sha-256")
+        lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0 1"]
+        lines += ["a=ice-lite"] if self.lite else []
+        codecs = (f"{AUDIO}", ["opus/48000/2"]), (f"{VIDEO} {RTX}", ["VP8/90000", "rtx/90000"])
+        for mid, (sender, (formats, encodings)) in enumerate(zip(self.senders, codecs, strict=True)):
+            kind = "video" if mid else "audio"
+            lines += [f"m={kind} 9 UDP/TLS/RTP/SAVPF {formats}", "c=IN IP4 127.0.0.1", f"a=mid:{mid}", "a=sendonly"]
+            lines += ["a=rtcp-mux", *self._ice_lines(), f"a=fingerprint:sha-256 {digest}", "a=setup:actpass"]
+            lines += [f"a=rtpmap:{n} {name}" for n, name in zip(formats.split(), encodings, strict=True)]
+            if mid:
+                lines += [f"a=fmtp:{RTX} apt={VIDEO}", f"a=rtcp-fb:{VIDEO} nack", f"a=rtcp-fb:{VIDEO} nack pli"]
+            lines.append(f"a=ssrc:{sender.ssrc} cname:load")
+        return "\r\n".join(lines) + "\r\n"
+
     def answer(self, offer: str) -> str:
         _, *sections = offer.split("\r\nm=")
         mids = [_one(r"a=mid:(\S+)", section) for section in sections]
@@ -120,7 +140,7 @@ class Client:
         if self.lite:
             lines.append("a=ice-lite")
         digest = next(f.value for f in CERTIFICATE.getFingerprints() if f.algorithm == "sha-256")
-        free = {"audio": self.senders[0], "video": self.senders[1]}
+        free = dict(zip(("audio", "video"), self.senders, strict=False))
         for mid, section in zip(mids, sections, strict=True):
             kind = section.split(" ", 1)[0]
             lines += [f"m={section.splitlines()[0]}", "c=IN IP4 127.0.0.1", f"a=mid:{mid}", "a=rtcp-mux"]
@@ -139,12 +159,16 @@ class Client:
         lines = [f"a=ice-ufrag:{credentials.ufrag}", f"a=ice-pwd:{credentials.password}"]
         if self.lite:
             port = self.socket.getsockname()[1]
-            lines += [f"a=candidate:1 1 udp 2130706431 127.0.0.1 {port} typ host", "a=end-of-candidates"]
+            lines += [f"a=candidate:1 1 udp 2130706431 {self.host} {port} typ host", "a=end-of-candidates"]
         return lines
 
     async def connect(self, offer: str) -> None:
+        """`offer` is the other side's description, whichever kind it is."""
+        if "a=setup:active" in offer:
+            self._dtls._set_role("server")
         if not self.lite:
-            host, port = _one(r"a=candidate:\S+ 1 udp \d+ (127\S+ \d+) typ host", offer).split()
+            address = re.escape(self.host)
+            host, port = _one(rf"a=candidate:\S+ 1 (?:udp|UDP) \d+ ({address} \d+) typ host", offer).split()
             self.remote = (host, int(port))
             self._credentials = (_one(r"a=ice-ufrag:(\S+)", offer), _one(r"a=ice-pwd:(\S+)", offer))
         while not self._pathed.is_set():
@@ -239,7 +263,7 @@ class Generator:
         self._sample = itertools.cycle(range(SAMPLE_EVERY))
 
     def run(self, seconds: float, drain_s: float = 0.3) -> Figures:
-        """Send for `seconds`, then receive what is still under way."""
+        """Send for `seconds`, then receive what is still under way: until nothing comes for `drain_s`."""
         self.figures = Figures()
         poller = select.epoll()
         by_fd = {client.socket.fileno(): client for client in self.clients}
@@ -253,16 +277,20 @@ class Generator:
             due.append((now + random.random() * REPORT_EVERY, next(order), client))
             due += [(now + random.random() * s.interval_s, next(order), s) for s in client.senders]
         heapq.heapify(due)
-        while now < end + drain_s:
+        until = end + drain_s
+        while now < until:
             while due and due[0][0] <= now:
                 at, _, item = heapq.heappop(due)
                 interval = self._act(item)
                 if now < end:
                     heapq.heappush(due, (at + interval, next(order), item))
-            wait = min(due[0][0] if due else end + drain_s, end + drain_s) - time.monotonic()
-            for fd, _ in poller.poll(max(0.0, wait)):
+            wait = min(due[0][0] if due else until, until) - time.monotonic()
+            ready = poller.poll(max(0.0, wait))
+            for fd, _ in ready:
                 self._drain(by_fd[fd])
             now = time.monotonic()
+            if ready:
+                until = min(max(until, now + drain_s), end + LONGEST_DRAIN_S)
         poller.close()
         return self.figures
 
