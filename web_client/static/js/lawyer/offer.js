@@ -40,7 +40,7 @@ export class OfferDialog {
 
   #changed() {
     const offer = this.workspace.live.offer;
-    if (!offer) this.#close();
+    if (!offer) this.#gone();
     else if (offer.offer_id !== this.#offer?.offer_id) this.#open(offer);
   }
 
@@ -132,6 +132,12 @@ export class OfferDialog {
     this.workspace.local.close();
     if (cause === "missed") toast(t("到时间了，已派给下一位律师，不算拒接。"), { icon: "info" });
     if (cause === "withdrawn") toast(t("来访人取消了排队。"), { icon: "info" });
+  }
+
+  /** The whole state no longer names the offer: it passed on while this side was away. */
+  #gone() {
+    if (this.#offer && !this.workspace.live.consultation) this.workspace.local.close();
+    this.#close();
   }
 
   #close() {

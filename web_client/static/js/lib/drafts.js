@@ -93,10 +93,26 @@ export class DraftKeeper {
     return null;
   }
 
+  /** The form has got another name: what is kept here from now on is kept under it. @param {string} account @param {string} form */
+  rename(account, form) {
+    this.storage.removeItem(this.name);
+    this.name = `${PREFIX}${account}.${form}`;
+  }
+
   /** The form is done: forget everything not yet saved. */
   discard() {
     this.timers.cancel(this.#timer);
     this.#dirty = null;
     this.storage.removeItem(this.name);
   }
+}
+
+/**
+ * Every form of an account that is kept on this computer, e.g. to upload it.
+ * @param {DraftStorage & Pick<Storage, "key" | "length">} storage @param {string} account @returns {string[]} form names
+ */
+export function keptForms(storage, account) {
+  const prefix = `${PREFIX}${account}.`;
+  const names = Array.from({ length: storage.length }, (_, n) => storage.key(n) ?? "");
+  return names.filter(name => name.startsWith(prefix)).map(name => name.slice(prefix.length));
 }

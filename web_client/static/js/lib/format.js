@@ -16,6 +16,7 @@ export function waitWords(line) {
   if (!line.open) return t("现在没有律师值班。登记照常填，可以先存草稿。");
   if (line.estimate && line.estimate.high_min === 0) return t("现在没人排队，马上能接通。");
   if (!line.estimate) return t("前面 {n} 人，要等多久现在算不准。", { n: line.ahead });
+  if (line.ahead === 0) return t("前面没有人，约等 {range} 分钟。", { range: range(line.estimate) });
   return t("前面 {n} 人，约等 {range} 分钟。", { n: line.ahead, range: range(line.estimate) });
 }
 

@@ -52,11 +52,12 @@ export class Alerts {
 
   paint() {
     const alert = this.#worst();
-    if (alert?.id !== this.#dismissed && !alert) this.#dismissed = "";
+    if (!alert) this.#dismissed = "";
     const visible = alert !== null && alert.id !== this.#dismissed;
     show(this.slot, visible);
     if (!visible || !alert) {
       this.#shown = "";
+      this.slot.replaceChildren();
       return;
     }
     const key = `${alert.id} ${alert.text}`;
@@ -99,6 +100,6 @@ export class Alerts {
     if (!this.#poorSince || performance.now() - this.#poorSince < POOR_FOR_MS) return null;
     const phone = this.context.phone();
     const way = phone ? t("实在听不清，就点「改用电话」，打 {phone}，咨询不中断。", { phone }) : t("实在听不清，就点「改用电话」，咨询不中断。");
-    return { id: "poor", icon: "warn", title: t("网络变差了：{reason}", { reason: this.#reason }), text: way };
+    return { id: "poor", icon: "warn", title: t("通话变差了：{reason}", { reason: this.#reason }), text: way };
   }
 }

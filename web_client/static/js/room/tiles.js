@@ -130,9 +130,9 @@ export class Tiles {
     const words = this.#overlay();
     show(this.at.remote_empty, words !== null);
     this.video.classList.toggle("dim", words !== null && this.#pictured);
-    if (!words) return;
-    if (this.at.remote_text.textContent !== words[0]) this.at.remote_text.replaceChildren(h("b", {}, words[0]));
-    setText(this.at.remote_more, words[1]);
+    const [title, more] = words ?? ["", ""];
+    if (this.at.remote_text.textContent !== title) this.at.remote_text.replaceChildren(h("b", {}, title));
+    setText(this.at.remote_more, more);
   }
 
   /** @returns {[string, string] | null} what lies over the other side's picture */
@@ -191,7 +191,7 @@ export class Tiles {
   #enlarge() {
     const large = this.at.enlarge.getAttribute("aria-pressed") !== "true";
     this.at.enlarge.setAttribute("aria-pressed", String(large));
-    this.at.enlarge.lastChild.textContent = large ? t("缩小") : t("放大");
+    setText(this.at.enlarge.querySelector("span"), large ? t("缩小") : t("放大"));
     this.at.material_tile.classList.toggle("lifted", large);
   }
 

@@ -3,7 +3,8 @@ import { listDevices } from "../lib/devices.js";
 import { groupWords, waitWords } from "../lib/format.js";
 import { t, timeOf } from "../lib/i18n.js";
 import { chip, h, refs, setText, show, stamp } from "../ui/dom.js";
-import { announce, icon, press, setState, toast } from "../ui/shell.js";
+import { announce, facts, icon, press, setState, toast } from "../ui/shell.js";
+import { uploadKeptVisits } from "./kept-visits.js";
 import { visitAction, visitChip, visitOrder } from "./visit-row.js";
 
 /** @typedef {import("../room/workspace.js").Workspace} Workspace */
@@ -29,16 +30,21 @@ export function openHome(workspace, go) {
     event.preventDefault();
     go("/station/visit/new");
   }, { signal: ending.signal });
+  const back = () => void uploadKept(read).then(read);
+  addEventListener("online", back, { signal: ending.signal });
+  document.addEventListener("lawlink:online", back, { signal: ending.signal });
   const undo = [
     live.on("line", () => showLine(at, live.line)),
     live.on("state", () => showLine(at, live.line)),
     live.on("consultation", read),
+    workspace.socket.on("hello", back),
     watchConnection(workspace, at),
   ];
   const timer = setInterval(() => document.hidden || void read(), REFRESH_MS);
   showLine(at, live.line);
   setState(at.list, "loading");
   void read();
+  void uploadKept(read);
   void showDevices(at);
   return {
     element,
@@ -49,6 +55,14 @@ export function openHome(workspace, go) {
       undo.forEach(off => off());
     },
   };
+}
+
+/** @param {() => Promise<void>} read */
+async function uploadKept(read) {
+  const uploaded = await uploadKeptVisits(localStorage, sessionStorage, facts.viewer?.account ?? "");
+  if (!uploaded) return;
+  toast(t("断网时填的 {n} 份登记已存好。", { n: uploaded }));
+  await read();
 }
 
 /** @param {Record<string, any>} at @param {import("../lib/format.js").LineSummary | null} line */

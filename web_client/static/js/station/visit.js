@@ -8,12 +8,14 @@ import { clearFaults, fillSelect, followFaults, gapsTitle, showFaults } from "..
 import { announce, facts, icon, press, toast } from "../ui/shell.js";
 import { askWhichVersion } from "./changed.js";
 import { audienceOf, ConsentPanel } from "./consent.js";
+import { createVisit, NEW_VISIT, newForm } from "./kept-visits.js";
 import { fillVisit, readVisit } from "./visit-fields.js";
 
 /** @typedef {import("../room/workspace.js").Workspace} Workspace */
 /** @typedef {import("./visit-fields.js").VisitFields} VisitFields */
 
 const ANNOUNCE_EVERY_MS = 60_000;
+const ACCOUNT = facts.viewer?.account ?? "";
 /** Where the wire names a field differently from its control. */
 const CONTROLS = { facts: "facts-text", consent: "recording", text_version: "recording", text_sha256: "recording" };
 
@@ -43,8 +45,8 @@ export class VisitForm {
     this.drafts = new DraftKeeper({
       save: fields => this.#save(/** @type {any} */ (fields)),
       storage: localStorage,
-      account: facts.viewer?.account ?? "",
-      form: `visit.${subject}`,
+      account: ACCOUNT,
+      form: subject === "new" ? newForm(workspace.storage) : `visit.${subject}`,
       changed: state => this.#sayState(state),
     });
     this.#listen();
@@ -54,7 +56,13 @@ export class VisitForm {
   close() {
     this.#undo.forEach(off => off());
     this.consent.close();
-    void this.drafts.flush();
+    void this.#leave();
+  }
+
+  async #leave() {
+    await this.drafts.flush();
+    // Kept on this computer under its own key: the next new visit begins with a key, and a form, of its own.
+    if (this.drafts.dirty && !this.#id) dropKey(this.workspace.storage, NEW_VISIT);
   }
 
   #listen() {
@@ -193,8 +201,9 @@ export class VisitForm {
   /** @param {VisitFields} body */
   async #create(body) {
     const storage = this.workspace.storage;
-    const visit = /** @type {any} */ (await api.post("/api/visits", { key: keptKey(storage, "visit"), ...body }));
-    dropKey(storage, "visit");
+    const visit = await createVisit(keptKey(storage, NEW_VISIT), body);
+    dropKey(storage, NEW_VISIT);
+    this.drafts.rename(ACCOUNT, `visit.${visit.id}`);
     history.replaceState(null, "", `/station/visit/${visit.id}`);
     return visit;
   }

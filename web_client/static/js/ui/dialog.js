@@ -11,7 +11,10 @@ export async function askOnce(template, prepare = () => {}) {
   prepare(dialog);
   document.body.append(dialog);
   try {
-    return await openDialog(dialog);
+    const answer = openDialog(dialog);
+    // Focus goes to the title or the safe button; a long text still begins at its beginning.
+    dialog.scrollTop = 0;
+    return await answer;
   } finally {
     dialog.remove();
   }

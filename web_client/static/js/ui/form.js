@@ -44,8 +44,26 @@ function mark(form, id, text) {
   else (control.closest(".check") ?? control).before(sentence);
 }
 
+/** What was mended is no longer pointed at. @param {HTMLElement} summary @param {string} id */
+function mended(summary, id) {
+  const form = summary.closest("form") ?? document.body;
+  form.querySelector(`#${CSS.escape(id)}-fault`)?.remove();
+  const control = form.querySelector(`#${CSS.escape(id)}`);
+  control?.removeAttribute("aria-invalid");
+  control?.removeAttribute("aria-describedby");
+  control?.closest(".field")?.classList.remove("bad");
+  summary.querySelector(`a[href="#${CSS.escape(id)}"]`)?.closest("li")?.remove();
+  if (!summary.querySelector("li")) summary.hidden = true;
+}
+
 /** A link in the summary puts the focus into its field, not only the page beside it. @param {HTMLElement} summary */
 export function followFaults(summary) {
+  summary.closest("form")?.addEventListener("change", event => {
+    const control = /** @type {HTMLElement} */ (event.target);
+    if (control.id) mended(summary, control.id);
+    const group = control.closest("fieldset");
+    if (group?.id) mended(summary, group.id);
+  });
   summary.addEventListener("click", event => {
     const link = event.target instanceof Element ? event.target.closest("a[href^='#']") : null;
     if (!(link instanceof HTMLAnchorElement)) return;

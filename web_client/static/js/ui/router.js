@@ -57,7 +57,11 @@ export class Router {
   #show(asked, how) {
     const path = this.settle(asked);
     const first = this.#view === null;
-    if (path === this.#path && !first) return;
+    if (path === this.#path && !first) {
+      // 「后退」 out of a consultation changes nothing, so the address must not change either.
+      if (location.pathname !== path) history.replaceState(null, "", path);
+      return;
+    }
     if (how === "push") history.pushState(null, "", path);
     else if (how === "replace" || path !== asked) history.replaceState(null, "", path);
     this.#open(path);
