@@ -7,7 +7,9 @@ cannot happen). Sessions of `read_session_factory` take no lock and must not wri
 socket, a hash) inside a writing session: all other writers wait for it.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -91,6 +93,25 @@ def session_factory(engine: AsyncEngine) -> Sessions:
 def read_session_factory(engine: AsyncEngine) -> Sessions:
     """For looking only: takes no write lock, sees one snapshot."""
     return async_sessionmaker(engine.execution_options(**{READ_ONLY: True}), expire_on_commit=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """sessions: writing. reads: looking only."""
+
+    sessions: Sessions
+    reads: Sessions
+
+
+@asynccontextmanager
+async def open_database(url: str) -> AsyncIterator[Database]:
+    """Brings the database at `url` up to date and opens it; closes it at the end."""
+    await migrate(url)
+    engine = create_engine(url)
+    try:
+        yield Database(session_factory(engine), read_session_factory(engine))
+    finally:
+        await engine.dispose()
 
 
 async def migrate(url: str, revision: str = "head") -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import select, update
 
-from scheduler.db import Sessions, create_engine, migrate, session_factory
+from scheduler.db import Sessions, open_database
 from scheduler.demo import DemoAccount, accounts, fill
 from scheduler.people import Passwords, Person
 from signaling.installation import make_files, require_empty
@@ -40,12 +40,8 @@ async def prepare(settings: Settings, now: datetime) -> Demo:
     if await asyncio.to_thread(missing_keys, settings):
         await asyncio.to_thread(make_files, settings)
     password = await asyncio.to_thread(_password, settings, kept)
-    await migrate(settings.database)
-    engine = create_engine(settings.database)
-    try:
-        return await _fill(session_factory(engine), settings, password, now)
-    finally:
-        await engine.dispose()
+    async with open_database(settings.database) as database:
+        return await _fill(database.sessions, settings, password, now)
 
 
 def _first_password(settings: Settings) -> str:

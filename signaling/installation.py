@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import select
 
 from scheduler import audit
-from scheduler.db import create_engine, migrate, session_factory
+from scheduler.db import open_database
 from scheduler.organisations import Organisation, OrgKind, add_organisation
 from scheduler.people import Passwords, Role, add_person, check_password
 from signaling.key_files import make_keys
@@ -42,7 +42,6 @@ async def initialise(settings: Settings, first: FirstPeople, now: datetime) -> N
     require_empty(settings.data)
     try:
         await asyncio.to_thread(make_files, settings)
-        await migrate(settings.database)
         await _add_first(settings, first, now)
     except BaseException:
         await asyncio.to_thread(_remove_content, settings.data)
@@ -64,34 +63,30 @@ def make_files(settings: Settings) -> None:
 
 async def _add_first(settings: Settings, first: FirstPeople, now: datetime) -> None:
     password_hash = await Passwords().hash(first.password)
-    engine = create_engine(settings.database)
-    try:
-        async with session_factory(engine).begin() as db:
-            if await db.scalar(select(Organisation.id).limit(1)) is not None:
-                raise NotEmpty("the database of LAWLINK_DATABASE_URL holds an installation already: name an empty one")
-            district = await add_organisation(
-                db, name=first.district, kind=OrgKind.DISTRICT, parent_id=None, now=now, phone=first.phone
-            )
-            person = await add_person(
-                db,
-                account=first.account,
-                name=first.name,
-                roles=[Role.ADMIN],
-                org_id=district.id,
-                now=now,
-                password_hash=password_hash,
-            )
-            await audit.append(
-                db,
-                at=now,
-                action="installation_made",
-                subject_kind="person",
-                subject_id=person.id,
-                person_id=person.id,
-                org_id=district.id,
-            )
-    finally:
-        await engine.dispose()
+    async with open_database(settings.database) as database, database.sessions.begin() as db:
+        if await db.scalar(select(Organisation.id).limit(1)) is not None:
+            raise NotEmpty("the database of LAWLINK_DATABASE_URL holds an installation already: name an empty one")
+        district = await add_organisation(
+            db, name=first.district, kind=OrgKind.DISTRICT, parent_id=None, now=now, phone=first.phone
+        )
+        person = await add_person(
+            db,
+            account=first.account,
+            name=first.name,
+            roles=[Role.ADMIN],
+            org_id=district.id,
+            now=now,
+            password_hash=password_hash,
+        )
+        await audit.append(
+            db,
+            at=now,
+            action="installation_made",
+            subject_kind="person",
+            subject_id=person.id,
+            person_id=person.id,
+            org_id=district.id,
+        )
 
 
 def _remove_content(directory: Path) -> None:

@@ -12,7 +12,7 @@ from recordings.seal import SealKey
 from recordings.store import Store
 from recordings.vault import Vault
 from scheduler.clock import Clock
-from scheduler.db import Sessions, create_engine, migrate, read_session_factory, session_factory
+from scheduler.db import Sessions, open_database
 from scheduler.identity import IdentityCipher
 from scheduler.organisations import Organisation, OrgKind
 from signaling.key_files import read_cipher
@@ -41,14 +41,9 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Opened]:
     vault = await asyncio.to_thread(Vault.from_files, [settings.master_key_path])
     seal_key = await asyncio.to_thread(SealKey.from_file, settings.seal_key_path)
     store = await asyncio.to_thread(Store, settings.store)
-    await migrate(settings.database)
-    engine = create_engine(settings.database)
-    try:
-        sessions, reads = session_factory(engine), read_session_factory(engine)
-        async with reads() as db:
+    async with open_database(settings.database) as database:
+        async with database.reads() as db:
             found = await db.scalar(select(Organisation).where(Organisation.kind == OrgKind.DISTRICT).limit(1))
         name, phone = (found.name, found.phone) if found else ("", "")
-        archive = Archive(sessions, clock, vault, store, seal_key, settings.journals, name)
-        yield Opened(sessions, reads, cipher, archive, name, phone)
-    finally:
-        await engine.dispose()
+        archive = Archive(database.sessions, clock, vault, store, seal_key, settings.journals, name)
+        yield Opened(database.sessions, database.reads, cipher, archive, name, phone)

@@ -12,7 +12,7 @@ def same_origin(headers: Mapping[str, str], scheme: str) -> bool:
     """Whether `headers` come from a page of this very host.
 
     `Origin` must name the host (and port) of `Host` with `scheme`; absent an `Origin`, `Sec-Fetch-Site` must be
-    `same-origin` (Fetch Metadata).  A request with neither is refused: every browser that the project supports sends one of them.
+    `same-origin` (Fetch Metadata).  A request with neither is refused: every browser of today sends one of them.
     """
     origin = headers.get("Origin")
     if origin is None:
