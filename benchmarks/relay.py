@@ -172,7 +172,7 @@ async def bench_stock(seconds: float, frames: dict[str, Frames]) -> dict[str, An
             await api.close()
             for client in clients:
                 await client.close()
-            return row | {"kind": "stock"}
+            return row
 
 
 async def bench_janus(consultations: int, seconds: float, frames: dict[str, Frames]) -> dict[str, Any]:
@@ -189,8 +189,8 @@ async def bench_janus(consultations: int, seconds: float, frames: dict[str, Fram
                 for client in clients:
                     await client.close()
         except janus.JanusUnavailable as reason:
-            return {"kind": "janus", "unavailable": str(reason)}
-    return row | {"kind": "janus"}
+            return {"unavailable": str(reason)}
+    return row
 
 
 async def run(flags: argparse.Namespace) -> dict[str, Any]:
@@ -198,10 +198,11 @@ async def run(flags: argparse.Namespace) -> dict[str, Any]:
     pin(os.getpid(), first=False)
     result = await bench_worker(flags.consultations, flags.seconds, flags.record, frames)
     result["load_average"] = round(os.getloadavg()[0], 2)
-    if flags.peer == "stock":
-        result["peer"] = await bench_stock(flags.seconds, frames)
-    elif flags.peer == "janus":
-        result["peer"] = await bench_janus(flags.consultations, flags.seconds, frames)
+    for peer in flags.peer:
+        if peer == "stock":
+            result["stock"] = await bench_stock(flags.seconds, frames)
+        else:
+            result["janus"] = await bench_janus(flags.consultations, flags.seconds, frames)
     return result
 
 
@@ -210,15 +211,16 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--consultations", type=int, default=32, metavar="N")
     flags.add_argument("--seconds", type=float, default=8.0, metavar="S", help="length of the measurement")
     flags.add_argument("--record", action="store_true", help="record every consultation as well")
-    flags.add_argument("--peer", choices=["stock", "janus"], help="measure another relay in the same run")
+    choice = ["stock", "janus"]
+    flags.add_argument("--peer", choices=choice, action="append", default=[], help="measure another relay as well")
     flags.add_argument("--json", action="store_true", help="print one JSON object")
     return flags
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, name: str = "relay") -> int:
     flags = parser().parse_args(arguments)
     result = asyncio.run(run(flags))
-    publish("relay", result, flags.json)
+    publish(name, result, flags.json)
     return 0
 
 
