@@ -1,4 +1,4 @@
-"""`lawlink bench relays`: the relay, aiortc's MediaRelay, and Janus where it is installed, under one load in one run."""
+"""`lawlink bench relays`: the relay, aiortc's MediaRelay, and Janus where installed, under one load in one run."""
 
 import sys
 
