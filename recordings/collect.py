@@ -20,6 +20,16 @@ STATE_TEXTS = {
     "idle": "录制停止",
     "closing": "录制结束",
 }
+ROOM_TEXTS = {
+    "room.joined": "进入会话",
+    "room.lost": "断线",
+    "room.back": "回来了",
+    "room.document_on": "展示材料",
+    "room.document_off": "收起材料",
+    "room.screen_on": "共享屏幕",
+    "room.screen_off": "停止共享屏幕",
+    "consultation.phone": "改用电话",
+}
 
 
 async def collect(
@@ -30,14 +40,16 @@ async def collect(
     events: Iterable[Event] = (),
     provenance: Mapping[str, Any] | None = None,
 ) -> Dossier:
-    """`events`: what only the live consultation knew (joined, muted …); those of the recording are added, in order of
-    time.
+    """`events`: further ones; what the audit trail tells of room and recording is added, in order of time.
 
     Raises NotFound.
     """
     found = await consultation(db, consultation_id)
     case = await db.get_one(CaseRecord, found.case_id)
-    own = await _recording_events(db, recording_id) if recording_id else []
+    people = await participants(db, consultation_id)
+    own = await _room_events(db, consultation_id, {row.id: row.name for row in people})
+    if recording_id:
+        own += await _recording_events(db, recording_id)
     return Dossier(
         consultation_id=consultation_id,
         case_no=case.case_no,
@@ -52,9 +64,7 @@ async def collect(
             {"id": one.id, "text": one.text, "at": stamp(one.at)} for one in await records.points(db, consultation_id)
         ),
         consents=tuple([_consent(row) for row in await consents.history(db, consultation_id)]),
-        participants=tuple(
-            Participant(row.id, row.name, row.role.value) for row in await participants(db, consultation_id)
-        ),
+        participants=tuple(Participant(row.id, row.name, row.role.value) for row in people),
         provenance={
             "consultation_id": consultation_id,
             "org_id": found.org_id,
@@ -63,6 +73,18 @@ async def collect(
             **(provenance or {}),
         },
     )
+
+
+async def _room_events(db: AsyncSession, consultation_id: ConsultationId, names: Mapping[str, str]) -> list[Event]:
+    query = (
+        select(AuditEntry)
+        .where(AuditEntry.subject_id == consultation_id, AuditEntry.action.in_(ROOM_TEXTS))
+        .order_by(AuditEntry.seq)
+    )
+    return [
+        Event(row.at, row.action, names.get(str(row.detail.get("participant_id")), "") + ROOM_TEXTS[row.action])
+        for row in await db.scalars(query)
+    ]
 
 
 async def _recording_events(db: AsyncSession, recording_id: str) -> list[Event]:

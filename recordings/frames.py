@@ -93,14 +93,18 @@ def vp8_frames(packets: Iterable[Packet]) -> Iterator[Frame]:
         if not packet.marker:
             continue
         content, parts = b"".join(parts), []
-        keyframe = len(content) > 9 and not content[0] & 1
-        decodable = decodable or keyframe
+        keyframe = bool(content) and not content[0] & 1
+        # What only claims to be a keyframe would leave the file without a size, and the decoder without a picture.
+        decodable = vp8_size(content) != (0, 0) if keyframe else decodable
         if decodable and content:
             yield Frame(packet.timestamp, 0, keyframe, lost, content)
             lost = False
 
 
 def vp8_size(keyframe: bytes) -> tuple[int, int]:
-    """(width, height) in pixels from a keyframe's header (RFC 6386 section 9.1)."""
+    """(width, height) in pixels from a keyframe's header (RFC 6386 section 9.1); (0, 0) when it is not one."""
+    if len(keyframe) < 10 or keyframe[3:6] != b"\x9d\x01\x2a":
+        return 0, 0
     width, height = int.from_bytes(keyframe[6:8], "little"), int.from_bytes(keyframe[8:10], "little")
-    return width & 0x3FFF, height & 0x3FFF
+    size = width & 0x3FFF, height & 0x3FFF
+    return size if all(size) else (0, 0)

@@ -18,11 +18,14 @@ from pathlib import Path
 import av.logging
 
 from media.journal import JournalError
+from recordings.bag import is_safe
 from recordings.chunks import SealingFile, read_sealed
 from recordings.clock_fit import ClockFit, Line, fit_clock, fit_relay
 from recordings.digests import digest, file_sha256
 from recordings.part import PartMuxer, Scan, scan
 from recordings.parts import Part, PartResult, Remuxed, StoredFile, part_path
+
+_SHORT_BYTES = 64 * 1024 * 1024
 
 
 def remux(key: bytes, journals: Iterable[Path], staging: Path) -> Remuxed:
@@ -71,6 +74,8 @@ def _fit_group(group: list[Scan], lines: dict[Path, Line | None]) -> None:
 def _remux_part(found: Scan, relay: Line | None, number: int, key: bytes, staging: Path) -> Part:
     header = found.header
     name = part_path(header.publication_id, number)
+    if not is_safe(name):
+        raise ValueError(f"{found.path.name}: {header.publication_id!r} cannot be part of a path")
     result, stored, clock = PartResult(), None, {}
     if found.arrivals:
         fit = fit_clock(found.reports, found.arrivals, header.clock_rate, relay)
@@ -129,13 +134,19 @@ def _stored(key: bytes, target: Path, name: str) -> StoredFile:
         return StoredFile(name, plain.bytes, plain.sha256, plain.sm3, file.tell(), sealed)
 
 
+def _niceness(journals: Iterable[Path]) -> int:
+    """A few minutes take a second of processor time and are awaited at the desk; hours stand back behind live media."""
+    return 2 if sum(path.stat().st_size for path in journals if path.is_file()) <= _SHORT_BYTES else 10
+
+
 def main() -> int:
-    os.nice(10)
     # Failures raise; what libavformat only remarks on is no business of standard error.
     av.logging.set_level(av.logging.FATAL)
     order = json.load(sys.stdin)
+    journals = [Path(path) for path in order["journals"]]
+    os.nice(_niceness(journals))
     try:
-        done = remux(bytes.fromhex(order["key"]), map(Path, order["journals"]), Path(order["staging"]))
+        done = remux(bytes.fromhex(order["key"]), journals, Path(order["staging"]))
     except OSError as error:
         print(json.dumps({"errno": error.errno, "text": str(error)}))
         return 1

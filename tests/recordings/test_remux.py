@@ -264,6 +264,13 @@ def test_a_journal_without_a_header_is_listed(tmp_path: Path) -> None:
     assert not index["complete"]
 
 
+def test_a_publication_cannot_leave_its_directory(tmp_path: Path) -> None:
+    path = write_journal(tmp_path / "journals" / "a", replace(AUDIO, participant_id="../../x"), KEY)
+    with pytest.raises(ValueError, match="cannot be part of a path"):
+        remux(KEY, [path], tmp_path / "staging")
+    assert list(files_under(tmp_path)) == [path]
+
+
 def test_a_recording_without_any_journal_is_missing_not_empty() -> None:
     index = build_index("rec1", Remuxed(), START_US, START_US + 60_000_000)
     assert [(gap["from_s"], gap["to_s"], gap["cause"]) for gap in index["gaps"]] == [(0.0, 60.0, "missing")]
