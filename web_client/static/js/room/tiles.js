@@ -146,8 +146,11 @@ export class Tiles {
     if (this.#connection !== "connected") return [t("正在接通画面"), ""];
     if (other?.present === "reconnecting") return [t("{name}断线了，正在等对方回来", { name: calledName(other) }), t("不用重新呼叫，位置还在。")];
     if (other?.present === "left") return [t("{name}已经离开", { name: calledName(other) }), ""];
-    if (!other || !this.#remote.length) return [t("正在等对方接通"), ""];
-    if (!other.camera_on) return [t("对方没有开摄像头"), t("正在用声音通话。")];
+    if (!other) return [t("正在等对方接通"), ""];
+    if (!other.camera_on) {
+      const heard = !other.muted && this.#remote.some(({ source }) => source === "audio");
+      return [t("对方没有开摄像头"), heard ? t("正在用声音通话。") : t("麦克风也没开。可以发消息，或者改用电话。")];
+    }
     return this.#pictured ? null : [t("正在接通画面"), ""];
   }
 
