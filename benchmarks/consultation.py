@@ -1,7 +1,7 @@
-"""`lawlink bench consultation`: what people wait for, in real Chromium: 「接听」 → first picture on both sides, sealing, start.
+"""`lawlink bench consultation`: what people wait for, in real Chromium: the answered call, sealing, the start.
 
-The press is the click event in the lawyer's page; the first picture is the first frame that the other side's video presents
-(`requestVideoFrameCallback`), in each page's own clock, which is the machine's.
+An answer runs from the click on 「接听」 to the later of the two first pictures: the first frame that each page's video of
+the other side presents (`requestVideoFrameCallback`), in each page's own clock, which is the machine's.
 """
 
 import argparse
@@ -97,7 +97,7 @@ async def sealing_time(started: Any, directory: Path, length_s: float) -> float:
         await desk.get_by_role("button", name="结束会话").click()
         await desk.get_by_role("dialog").get_by_role("button", name="结束会话").click()
         ended = time.monotonic()
-        while not await asyncio.to_thread(newest_is_sealed, started.directory):
+        while not await asyncio.to_thread(newest_is_sealed, started.directory):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
         return time.monotonic() - ended
 
