@@ -1,10 +1,11 @@
 """The database: engine, sessions, column types, migration. Nothing happens at import.
 
 Transactions: functions of this package take an open `AsyncSession` named `db` and never commit; the caller owns
-`async with sessions.begin() as db:`. On SQLite a session of `session_factory` begins with BEGIN IMMEDIATE: it waits
-for the write lock before it reads, so that a read is never outdated by the time of the write (SQLITE_BUSY_SNAPSHOT
-cannot happen). Sessions of `read_session_factory` take no lock and must not write. Never await anything slow (a
-socket, a hash) inside a writing session: all other writers wait for it.
+`async with sessions.begin() as db:`. Writers take turns: a session of `session_factory` waits for the write lock before
+it reads (SQLite: BEGIN IMMEDIATE; PostgreSQL: one advisory lock), so that what it has read is still true when it
+writes, and nothing can deadlock. They would take turns anyway, for each appends to the one audit chain. Sessions of
+`read_session_factory` wait for nobody, see one snapshot and must not write. Never await anything slow (a socket, a
+hash) inside a writing session: all other writers wait for it.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -28,6 +29,8 @@ from scheduler.ids import LENGTH
 BUSY_TIMEOUT_MS = 15_000
 MIGRATIONS = Path(__file__).parent / "migrations"
 READ_ONLY = "lawlink_read_only"
+# Any number that nothing else in the database locks: "law" in ASCII.
+WRITE_LOCK = 0x6C6177
 
 Id = String(LENGTH)
 Sessions = async_sessionmaker[AsyncSession]
@@ -78,11 +81,13 @@ def word(enumeration: type[_Word]) -> Enum:
 
 def create_engine(url: str) -> AsyncEngine:
     """url: `sqlite+aiosqlite:////path/lawlink.sqlite3` or `postgresql+asyncpg://…`."""
-    if make_url(url).get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_pre_ping=True)
-    engine = create_async_engine(url, pool_size=8, max_overflow=8)
-    event.listen(engine.sync_engine, "connect", _set_pragmas)
-    event.listen(engine.sync_engine, "begin", _begin)
+    if make_url(url).get_backend_name() == "sqlite":
+        engine = create_async_engine(url, pool_size=8, max_overflow=8)
+        event.listen(engine.sync_engine, "connect", _set_pragmas)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    else:
+        engine = create_async_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+        event.listen(engine.sync_engine, "begin", _begin_postgresql)
     return engine
 
 
@@ -154,6 +159,16 @@ def _set_pragmas(dbapi_connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _begin(connection: Connection) -> None:
-    read_only = connection.get_execution_options().get(READ_ONLY, False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN" if _reads_only(connection) else "BEGIN IMMEDIATE")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if _reads_only(connection):
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    else:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
+
+
+def _reads_only(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get(READ_ONLY, False))

@@ -25,6 +25,7 @@ from scheduler.intake import call
 from scheduler.people import Role
 from scheduler.terms import Group, IdType, MatterCategory, Sex
 from tests.support.clock import START
+from tests.support.database import sqlite_only
 from tests.support.district import LOAN, District
 
 NUMBER = "11010519491231002X"
@@ -50,6 +51,7 @@ async def test_an_empty_draft_is_fine_and_is_numbered_by_station_and_day(distric
     assert {visit.state for visit in made} == {VisitState.DRAFT}
 
 
+@sqlite_only
 async def test_identity_numbers_are_not_in_the_file(district: District, tmp_path: Path) -> None:
     await district.register(fields=replace(LOAN, id_number=NUMBER))
     await district.database.close()

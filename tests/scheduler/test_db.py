@@ -15,7 +15,7 @@ from scheduler.log_ins import LogInThrottle
 from scheduler.organisations import Organisation, OrgKind
 from scheduler.tables import metadata
 from tests.support.clock import START
-from tests.support.database import Database, sqlite_url
+from tests.support.database import Database, sqlite_only, sqlite_url
 
 
 def differences(connection: Connection) -> list[Any]:
@@ -40,6 +40,7 @@ async def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
     assert {"person", "consultation", "audit_entry", "alembic_version"} <= tables
 
 
+@sqlite_only
 async def test_pragmas_of_every_connection(database: Database) -> None:
     names = ("journal_mode", "foreign_keys", "synchronous", "busy_timeout", "secure_delete")
     async with database.sessions() as db:
