@@ -241,7 +241,8 @@ export class Peer extends Emitter {
       // A newer peer or the next connection makes up for it.
       if (STALE.has(error.code)) return;
       console.warn("media step failed", error);
-      if (!this.#closed && this.state !== "connected") this.#wait(REOPEN_AFTER_MS, () => this.#reopen());
+      const soon = error.retry_after_s ? error.retry_after_s * 1000 : REOPEN_AFTER_MS;
+      if (!this.#closed && this.state !== "connected") this.#wait(soon, () => this.#reopen());
     });
     return this.#work;
   }

@@ -118,7 +118,7 @@ export class Waiting {
   }
 
   #answering() {
-    this.router.setTitle(t("▶ 正在接听"));
+    this.router.setTitle(t("▶ 正在请律师接听"));
   }
 
   /** @param {boolean} offline */
@@ -134,11 +134,10 @@ export class Waiting {
     const state = this.#state();
     setState(this.at.panel, state);
     if (state === "waiting" || state === "callback") this.#paintPlace(entry);
-    if (state === "offered") setText(this.at.answering, this.#answeringWords());
+    if (state === "offered") this.#paintOffered(entry);
     const asks = state === "waiting" && entry.callback_offered && !this.#keepWaiting && Boolean(this.#detail?.visitor.phone_masked);
     show(this.at.callback_offer, asks);
     show(this.at.none_callback, Boolean(this.#detail?.visitor.phone_masked));
-    show(this.at.cancel_row, state !== "offered");
     show(this.at.home_row, state === "callback");
   }
 
@@ -159,9 +158,12 @@ export class Waiting {
     if (phone) setText(this.at.org_phone, phone);
   }
 
-  #answeringWords() {
+  /** @param {import("../lib/live.js").Entry} entry */
+  #paintOffered({ position, estimate }) {
     const name = this.#ref?.lawyer?.name;
-    return name ? t("{name}正在接听", { name: lawyerName(name) }) : t("律师正在接听");
+    setText(this.at.answering, name ? t("正在请{name}接听", { name: lawyerName(name) }) : t("正在请律师接听"));
+    const minutes = estimate ? range(estimate) : "1";
+    setText(this.at.answering_place, t("您是第 {n} 位，大约还要等 {range} 分钟。", { n: position ?? 1, range: minutes }));
   }
 
   /** @param {import("../lib/live.js").Entry} entry */
