@@ -1,6 +1,6 @@
 """`lawlink bench consultation`: what people wait for, in real Chromium: the answered call, sealing, the start.
 
-An answer runs from the click on 「接听」 to the later of the two first pictures: the first frame that each page's video of
+An answer runs from the click on 「接听」 to the later of the two first pictures: the first frame that each video of
 the other side presents (`requestVideoFrameCallback`), in each page's own clock, which is the machine's.
 """
 

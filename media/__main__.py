@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import ipaddress
 import json
 import logging
@@ -23,6 +24,9 @@ from media.port import MediaPort, PortError, default_hosts
 from media.relay import Limits
 from media.worker import RESERVE_BYTES, Worker, tune_garbage_collection
 
+logger = logging.getLogger(__name__)
+
+ABANDON_TURN_S = 5.0
 CONTROL_HELP = (
     "where to serve the control API: unix:PATH, or tcp:HOST:PORT (beyond this machine only with --control-cert)"
 )
@@ -76,6 +80,13 @@ def parser() -> argparse.ArgumentParser:
         help="in one room; default %(default)s",
     )
     flags.add_argument("--max-recordings", type=int, default=limits.recordings, metavar="N", help="default %(default)s")
+    flags.add_argument(
+        "--abandon-after",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="end after so many seconds without a call to the control API; default 0: never",
+    )
     flags.add_argument(
         "--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"], help="default %(default)s"
     )
@@ -155,7 +166,16 @@ async def serve(flags: argparse.Namespace) -> None:
         tune_garbage_collection()
         udp = [{"host": host, "port": port.port} for host in port.hosts]
         print(json.dumps({"ready": True, "boot_id": worker.boot_id, "control": control, "udp": udp}), flush=True)
-        await stop.wait()
+        await _until_stopped(stop, worker, flags.abandon_after)
+
+
+async def _until_stopped(stop: asyncio.Event, worker: Worker, abandon_after: float) -> None:
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), ABANDON_TURN_S)
+        if abandon_after and worker.silence() > abandon_after:
+            logger.error("no server has called for %.0f s: ending", worker.silence())
+            return
 
 
 def main(arguments: list[str] | None = None) -> int:

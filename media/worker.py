@@ -41,6 +41,10 @@ class Worker:
         """The server was heard of."""
         self.recordings.contact_at = self.clock.monotonic()
 
+    def silence(self) -> float:
+        """Seconds since the server was last heard of."""
+        return self.clock.monotonic() - self.recordings.contact_at
+
     async def close_room(self, room_id: str) -> None:
         """Close the room's journals, then its peers."""
         await self.recordings.close_room(room_id)

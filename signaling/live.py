@@ -42,6 +42,7 @@ _WORKSPACE_ACTION: Final = {"station": Action.READ_STATION, "lawyer": Action.SET
 
 class Live:
     def __init__(self, settings: Settings, clock: Clock, sessions: Sessions, reads: Sessions, archive: Archive) -> None:
+        self._settings = settings
         self._clock = clock
         self._sessions = sessions
         self._reads = reads
@@ -80,7 +81,7 @@ class Live:
 
     async def close(self) -> None:
         """After `run` was cancelled. Rooms in progress keep their worker: the next server adopts it."""
-        await self.worker.close(keep=bool(self.conduct.rooms()))
+        await self.worker.close(keep=self._settings.media_outlives and bool(self.conduct.rooms()))
 
     def ready(self) -> dict[str, bool]:
         return {"media_worker": self.worker.ready.is_set()}

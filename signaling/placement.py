@@ -24,6 +24,8 @@ SOURCES: Final = Path(__file__).resolve().parent.parent
 """Where `python -m media` finds its package."""
 
 START_WITHIN_S: Final = 15.0
+ABANDON_AFTER_S: Final = 600
+"""As long as a session outlives its connection: after that nobody comes back to the rooms."""
 START_POLL_S: Final = 0.05
 EVENT_WAIT_S: Final = 2.0
 SILENT_POLLS: Final = 2
@@ -171,7 +173,7 @@ class MediaWorker:
 
 def worker_arguments(settings: Settings) -> list[str]:
     arguments = ["--control", settings.control, "--port", str(settings.media_port)]
-    arguments += ["--journals", str(settings.journals.absolute())]
+    arguments += ["--journals", str(settings.journals.absolute()), "--abandon-after", str(ABANDON_AFTER_S)]
     for host in settings.media_hosts:
         arguments += ["--host", host]
     if settings.media_public_address:

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
         default=None, description="public address in front of the media worker (1:1 NAT)"
     )
     media_port: int = Field(default=0, ge=0, le=65535, description="UDP port of the media worker; 0 takes a free one")
+    media_outlives: bool = Field(
+        default=True, description="leave the media worker to its rooms when the server ends; false ends it as well"
+    )
     media_control: str | None = Field(
         default=None, description="`unix:/path` of the media worker; without it `run/media.sock`"
     )

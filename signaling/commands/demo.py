@@ -37,7 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     # Loopback only: the password is printed and nothing is encrypted on the way.
-    settings = settings_from(data=arguments.data, host="127.0.0.1", port=arguments.port, tls=False, log_format="text")
+    settings = settings_from(
+        data=arguments.data,
+        host="127.0.0.1",
+        port=arguments.port,
+        tls=False,
+        log_format="text",
+        media_outlives=False,
+    )
     logs.configure("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
     try:
         demo = asyncio.run(prepare(settings, datetime.now(UTC)))

@@ -82,3 +82,15 @@ def test_mutual_tls_asks_for_the_servers_certificate(tmp_path: Path) -> None:
     both.write_bytes(both.read_bytes() + (tmp_path / "cert.pem").read_bytes())
     context = tls_context(both, tmp_path / "cert.pem")
     assert context is not None and context.verify_mode is ssl.CERT_REQUIRED
+
+
+async def test_it_ends_when_no_server_calls(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "media", "--control", f"unix:{tmp_path / 'c'}", "--host", "127.0.0.1", "--abandon-after", "0.1"),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 0
+    assert b"no server has called" in said
