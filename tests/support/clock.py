@@ -6,7 +6,9 @@ START = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # Monday, 10:00 in Shanghai
 
 
 class ManualClock:
-    """Wall and monotonic time move together with `advance`; `set_wall` jumps the wall clock alone, as a person or NTP would."""
+    """Wall and monotonic time move together with `advance`; `set_wall` jumps the wall clock alone, as a person or
+    NTP would.
+    """
 
     def __init__(self, start: datetime = START) -> None:
         self._now = start
