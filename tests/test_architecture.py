@@ -53,9 +53,9 @@ def test_reserved_places(path: Path) -> None:
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             if name != "media/rtc.py":
-                assert node.attr not in PRIVATE_NAMES, f"line {node.lineno}: private name {node.attr} outside media/rtc.py"
+                assert node.attr not in PRIVATE_NAMES, f"line {node.lineno}: {node.attr} outside media/rtc.py"
             if node.attr in ("environ", "getenv") and isinstance(node.value, ast.Name) and node.value.id == "os":
-                assert name == "signaling/settings.py", f"line {node.lineno}: the environment is read in signaling/settings.py alone"
+                assert name == "signaling/settings.py", f"line {node.lineno}: reads the environment"
         if isinstance(node, ast.Call):
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if called in ("create_engine", "create_async_engine"):

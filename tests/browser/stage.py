@@ -162,7 +162,7 @@ async def go_on_duty(desk: Page) -> None:
 
 
 async def call_and_answer(station: Page, desk: Page) -> float:
-    """「呼叫律师」 and 「接听」; returns the seconds from the press of 「接听」 to the first remote frame on both sides."""
+    """「呼叫律师」 and 「接听」; returns the seconds from that press until both see the other side move."""
     await station.get_by_role("button", name="呼叫律师").click()
     answer = desk.get_by_role("button", name="接听")
     await answer.wait_for()

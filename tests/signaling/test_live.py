@@ -1,4 +1,4 @@
-"""The live half, whole: HTTP, WebSocket, a real media worker, real RTP, a real database; only time is in the test's hand."""
+"""The live half, whole: HTTP, WebSocket, real worker, real RTP, real database; only time is in the test's hand."""
 
 import asyncio
 import os

@@ -58,7 +58,7 @@ class LiveBrowser:
         reply = self._replies[request_id] = asyncio.get_running_loop().create_future()
         await self.ws.send_json({"v": 1, "id": request_id, "type": kind, **fields})
         async with asyncio.timeout(DEADLINE):
-            body = await reply
+            body: Event = await reply
         if not body["ok"]:
             raise WireRefusal(body["error"])
         return body
@@ -71,7 +71,7 @@ class LiveBrowser:
             await self._ponged.wait()
 
     async def wait_for(self, kind: str, where: Callable[[Event], bool] = lambda _: True) -> Event:
-        """Takes the first event, past or coming, of `kind` for which `where` holds; earlier ones of the kind are dropped."""
+        """Takes the first event, past or coming, of `kind` for which `where` holds; drops earlier ones of the kind."""
         async with asyncio.timeout(DEADLINE):
             while True:
                 self._news.clear()
