@@ -18,7 +18,14 @@ STATE_TEXTS = {
     "recording": "录制开始",
     "paused": "录制暂停",
     "idle": "录制停止",
-    "closing": "录制结束",
+}
+CAUSE_TEXTS = {
+    "ended": "会话结束",
+    "withdrawn": "撤回同意",
+    "disk_full": "磁盘满了",
+    "worker_lost": "音视频服务中断",
+    "server_lost": "服务器中断",
+    "failed": "设备出错",
 }
 ROOM_TEXTS = {
     "room.joined": "进入会话",
@@ -96,8 +103,9 @@ async def _recording_events(db: AsyncSession, recording_id: str) -> list[Event]:
     events = []
     for row in await db.scalars(query):
         state, cause = str(row.detail.get("state", "")), row.detail.get("cause")
-        text = STATE_TEXTS.get(state, state)
-        events.append(Event(row.at, f"recording.{state}", f"{text}（{cause}）" if cause else text))
+        if state in STATE_TEXTS:
+            told = f"（{CAUSE_TEXTS.get(str(cause), str(cause))}）" if cause else ""
+            events.append(Event(row.at, f"recording.{state}", STATE_TEXTS[state] + told))
     return events
 
 
