@@ -1,7 +1,7 @@
 // The integrity result: its chip, the banner when it failed, and the dialog with its four lines.
 import * as api from "../lib/api.js";
 import { momentOf, t } from "../lib/i18n.js";
-import { announce, byId, icon, openDialog, press } from "../ui/shell.js";
+import { byId, icon, openDialog, press } from "../ui/shell.js";
 
 /** @typedef {import("./manifest.js").Check} Check */
 
@@ -30,13 +30,11 @@ async function check(path) {
 function show(result) {
   const words = result.ok ? t("完整性校验通过") : t("完整性校验未通过");
   chip(result.ok ? "ok" : "bad", result.ok ? "shield" : "shieldx", words);
-  byId("proof-title").textContent = words;
   byId("proof-at").textContent = t("校验于 {time}", { time: momentOf(result.at) });
   byId("proof-lines").replaceChildren(...result.lines.map((l) => line(l.ok, l.label, l.detail)));
   byId("proof-open").hidden = false;
   byId("broken").hidden = result.ok;
   if (!result.ok) showBroken(result);
-  announce(words);
 }
 
 /** @param {Check} result */
