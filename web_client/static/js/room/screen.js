@@ -68,6 +68,7 @@ export class RoomScreen {
       this.session.on("silent", silent => this.alerts.microphone(silent)),
       this.session.on("chat", message => this.chat.heard(message)),
       this.session.on("point", point => side.point(point)),
+      this.session.on("joined", () => void this.readDetail()),
       this.session.on("gone", () => side.gone()),
       local.on("change", () => this.alerts.paint()),
       this.#runTimer(),
@@ -89,7 +90,6 @@ export class RoomScreen {
     if (!this.session.textOnly) void local.open();
     if (live.room?.consultation_id === this.id) this.#showRoom(live.room);
     this.session.enter();
-    void this.readDetail();
   }
 
   close() {
@@ -100,7 +100,7 @@ export class RoomScreen {
     this.tiles.close();
   }
 
-  /** What was said and sent before we came; asked again after a reconnect. */
+  /** What was said and sent before we came or while we were away: events are not repeated. */
   async readDetail() {
     try {
       const detail = /** @type {any} */ (await api.get(`/api/consultations/${this.id}`));
@@ -161,7 +161,6 @@ export class RoomScreen {
       if (this.#wasConnected) {
         this.workspace.sounds.play("back");
         announce(t("连上了。"));
-        void this.readDetail();
       }
       this.#wasConnected = true;
     }

@@ -21,9 +21,11 @@ const GONE = new Set(["not_found", "denied", "conflict"]);
 /**
  * Taking part in one consultation: joining, media, chat, points, what we tell the room about ourselves. No DOM.
  *
- * `gone` means that the server does not let us in (any more): the page asks how the consultation stands.
+ * `joined` comes after each join and each resumed connection: what was said meanwhile has to be read. `gone` means that
+ * the server does not let us in (any more): the page asks how the consultation stands.
  * @extends {Emitter<{room: import("../lib/live.js").Room, remote: import("../lib/peer.js").RemoteTrack[],
- *   connection: import("../lib/peer.js").Connection, quality: Verdict, silent: boolean, chat: ChatMessage, point: Point, gone: null}>}
+ *   connection: import("../lib/peer.js").Connection, quality: Verdict, silent: boolean, chat: ChatMessage, point: Point,
+ *   joined: null, gone: null}>}
  */
 export class RoomSession extends Emitter {
   /** @type {(() => void)[]} */
@@ -119,6 +121,7 @@ export class RoomSession extends Emitter {
     try {
       const { room } = await this.socket.request("room.join", { consultation_id: this.consultation_id });
       this.emit("room", room);
+      this.emit("joined", null);
       await this.#tellState();
     } catch (error) {
       const { code, retry_after_s } = /** @type {import("../lib/socket.js").RequestError} */ (error);
@@ -131,6 +134,7 @@ export class RoomSession extends Emitter {
   #reconnected(resumed) {
     if (resumed && this.peer.peer_id) {
       this.peer.reconnected();
+      this.emit("joined", null);
       void this.#tellState();
     } else {
       void this.#join();
