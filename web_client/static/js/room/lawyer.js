@@ -23,10 +23,14 @@ export function openLawyerRoom(workspace, router, id) {
     [at.tab_points, at.points_panel],
     [at.tab_chat, at.chat_panel],
   ], tab => screen.chatShown(tab === at.tab_chat));
+  const consent = h("dd");
   screen.enter({
     endWords: t("工作站还在线。结束后请写答复意见并办结。"),
-    room: room => showTitle(at, room),
-    detail: detail => showFacts(at, detail),
+    room: room => {
+      showTitle(at, room);
+      if (room.recording.cause === "withdrawn") setText(consent, consentWord("withdrawn"));
+    },
+    detail: detail => showFacts(at, detail, consent),
     point: point => writer.add(point),
     chat: open => tabs.pick(open ? at.tab_chat : at.tab_points),
     ended(reply) {
@@ -53,8 +57,8 @@ function phoneWords({ mode, phone }, station) {
   return [t("请打电话接着谈"), t("{order}谈完写好要点，点「结束会话」。", { order })];
 }
 
-/** @param {Record<string, any>} at @param {any} detail */
-function showFacts(at, detail) {
+/** @param {Record<string, any>} at @param {any} detail @param {HTMLElement} consent holds the answer about recording, which may change */
+function showFacts(at, detail, consent) {
   const { visitor, facts, opposing_party, recording_consent } = detail;
   show(at.first_visit, true);
   setText(at.first_visit, visitor.first_visit ? t("第 1 次来") : t("以前来过"));
@@ -65,9 +69,10 @@ function showFacts(at, detail) {
   /** @type {[string, string][]} */
   const rows = [
     [t("对方"), opposing_party], [t("陪同"), visitor.companion], [t("方言"), visitor.dialect],
-    [t("需要"), visitor.access_needs], [t("录音录像"), consentWord(recording_consent)],
+    [t("需要"), visitor.access_needs],
   ];
-  at.facts_list.replaceChildren(...rows.filter(([, value]) => value).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+  setText(consent, consentWord(recording_consent));
+  at.facts_list.replaceChildren(...rows.filter(([, value]) => value).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]), h("dt", {}, t("录音录像")), consent);
 }
 
 /** @param {string} id @param {import("../ui/router.js").Router} router */
