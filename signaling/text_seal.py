@@ -7,14 +7,17 @@ import logging
 from typing import Final
 
 from pydantic_core import to_jsonable_python
+from sqlalchemy import select
 
 from recordings.archive import Archive
 from recordings.collect import collect
 from recordings.errors import RecordingError
+from recordings.models import Bag, BagKind
 from scheduler import details
 from scheduler.clock import Clock
 from scheduler.db import Sessions
 from scheduler.ids import ConsultationId
+from scheduler.records import ConsultationRecord
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +39,25 @@ class TextSeal:
             self._due.put_nowait(consultation_id)
 
     async def run(self) -> None:
+        """First what a crash between 「办结」 and the seal left, then whatever is closed."""
+        for left in await self._left():
+            self.soon(left)
         async with asyncio.TaskGroup() as retries:
             while True:
                 consultation_id = await self._due.get()
                 if not await self._seal(ConsultationId(consultation_id)):
                     retries.create_task(self._retry(consultation_id))
+
+    async def _left(self) -> list[ConsultationId]:
+        bagged = select(Bag.consultation_id).where(Bag.kind == BagKind.TEXT)
+        query = (
+            select(ConsultationRecord.consultation_id)
+            .where(ConsultationRecord.confirmed_at.is_not(None), ConsultationRecord.consultation_id.not_in(bagged))
+            .order_by(ConsultationRecord.consultation_id)
+            .limit(MAX_DUE)
+        )
+        async with self._sessions() as db:
+            return list((await db.scalars(query)).all())
 
     async def _seal(self, consultation_id: ConsultationId) -> bool:
         try:

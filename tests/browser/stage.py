@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -20,6 +22,7 @@ from tests.support.camera import CLERK, LAWYER, Colour, Look, flags
 from tests.support.pages import DESK, Troubles, chromium
 
 ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = Path(tempfile.mkdtemp(prefix="lawlink-demo-")) / "data"
 PASSWORD = "demo-password-2026"
 START_S = 60.0
 TOLERANCE = 40
@@ -70,6 +73,22 @@ class Demo:
 
 
 async def start_demo(directory: Path, port: int = 0) -> Demo:
+    """Starts on what lies in `directory`; an empty one gets a copy of the filled demo district, made once a run."""
+    await asyncio.to_thread(_copy_template, directory)
+    return await _start(directory, port)
+
+
+def _copy_template(directory: Path) -> None:
+    if not directory.exists() and TEMPLATE.exists():
+        shutil.copytree(TEMPLATE, directory)
+
+
+async def fill_template() -> None:
+    """The demo's first start fills the district, which takes seconds: all tests start from a copy."""
+    await (await _start(TEMPLATE, 0)).stop()
+
+
+async def _start(directory: Path, port: int) -> Demo:
     environment = {**os.environ, "LAWLINK_DEMO_PASSWORD": PASSWORD, "PYTHONUNBUFFERED": "1"}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
