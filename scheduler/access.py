@@ -41,6 +41,7 @@ class Action(StrEnum):
     ANSWER_OFFER = "answer_offer"
     JOIN_ROOM = "join_room"
     STOP_RECORDING = "stop_recording"
+    SET_STANDING_CONSENT = "set_standing_consent"
     WRAP_UP = "wrap_up"
     SEND_POINT = "send_point"
     SEARCH_ARCHIVE = "search_archive"
@@ -71,6 +72,7 @@ PERMISSIONS: dict[Action, frozenset[Role]] = {
     Action.ANSWER_OFFER: _LAWYER,
     Action.JOIN_ROOM: _CLERK | _LAWYER,
     Action.STOP_RECORDING: _CLERK | _LAWYER,
+    Action.SET_STANDING_CONSENT: _CLERK | _LAWYER,
     Action.WRAP_UP: _LAWYER,
     Action.SEND_POINT: _LAWYER,
     Action.SEARCH_ARCHIVE: _AUDITOR,

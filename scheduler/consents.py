@@ -9,18 +9,20 @@ from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from scheduler.access import Action, Viewer
+from scheduler import audit
+from scheduler.access import Action, Viewer, permit
 from scheduler.consent_texts import Audience, ConsentText, current_text, keep_text, text_of_version
 from scheduler.consultations import (
     Consultation,
     Mode,
     ParticipantRole,
     consultation,
+    consultation_in_progress_of,
     participant_of,
     participants,
 )
 from scheduler.db import Base, Id, UtcDateTime, word
-from scheduler.errors import Denied, NotFound
+from scheduler.errors import Conflict, Denied, Invalid, NotFound
 from scheduler.ids import ConsentId, ConsultationId, ParticipantId, PersonId, new_id
 from scheduler.terms import MatterCategory
 
@@ -41,7 +43,7 @@ class Method(StrEnum):
     SIGNED = "signed"
     SPOKEN = "spoken"
     CLERK_WITNESSED = "clerk_witnessed"
-    # On the person's own screen: staff who agree when they set their password, invited parties who press 「进入」.
+    # On the person's own screen: staff who answer on their account, invited parties who press 「进入」.
     ON_SCREEN = "on_screen"
 
 
@@ -225,8 +227,46 @@ async def set_standing(db: AsyncSession, person_id: PersonId, answer: Answer, no
 
 async def standing(db: AsyncSession, person_id: PersonId) -> Answer | None:
     """None: never asked; counts as not given."""
+    last = await _last_standing(db, person_id)
+    return None if last is None else last.answer
+
+
+async def answer_standing(
+    db: AsyncSession, viewer: Viewer, answer: Answer, *, text_version: str, text_sha256: str, now: datetime
+) -> Answer:
+    """What a clerk or lawyer answers on the account; returns what is in force, a refusal after GIVEN is WITHDRAWN.
+
+    The same answer to the same words again adds no row.  Raises Denied, Invalid when the words have been replaced, and
+    Conflict in a consultation in progress: what stops a running recording is 「停止录制」 in the room.
+    """
+    permit(viewer, Action.SET_STANDING_CONSENT)
+    text = await current_text(db, Audience.STAFF)
+    if (text_version, text_sha256) != (text.version, text.sha256):
+        raise Invalid({"text": "告知书换了，请看过新的再选"}, "告知书刚换了，请看过新的再选一次。")
+    last = await _last_standing(db, viewer.person_id)
+    before = None if last is None else last.answer
+    after = Answer.WITHDRAWN if answer is Answer.REFUSED and before in (Answer.GIVEN, Answer.WITHDRAWN) else answer
+    if last is not None and (after, text.version) == (before, last.text_version):
+        return after
+    if await consultation_in_progress_of(db, viewer.person_id) is not None:
+        raise Conflict("会话还在进行，现在不能改。要马上停，请在会话里按「停止录制」；会话结束后再来改。")
+    await set_standing(db, viewer.person_id, after, now)
+    await audit.append(
+        db,
+        at=now,
+        action="consent.standing",
+        subject_kind="person",
+        subject_id=viewer.person_id,
+        person_id=viewer.person_id,
+        org_id=viewer.org_id,
+        detail={"answer": after, "text_version": text.version, "text_sha256": text.sha256},
+    )
+    return after
+
+
+async def _last_standing(db: AsyncSession, person_id: PersonId) -> Consent | None:
     query = (
-        select(Consent.answer)
+        select(Consent)
         .where(Consent.consultation_id.is_(None), Consent.person_id == person_id, Consent.purpose == Purpose.RECORDING)
         .order_by(Consent.id.desc())
         .limit(1)

@@ -259,6 +259,17 @@ async def open_consultation_of_lawyer(db: AsyncSession, person_id: PersonId) -> 
     return await db.scalar(query)
 
 
+async def consultation_in_progress_of(db: AsyncSession, person_id: PersonId) -> ConsultationId | None:
+    """The one that this person, clerk or lawyer, takes part in now."""
+    query = (
+        select(Consultation.id)
+        .join(Participant, Participant.consultation_id == Consultation.id)
+        .where(Participant.person_id == person_id, Consultation.state.in_(IN_PROGRESS))
+        .limit(1)
+    )
+    return await db.scalar(query)
+
+
 async def consultations_in_progress(db: AsyncSession) -> Sequence[ConsultationId]:
     """For a server that has just started: what it has to take up again."""
     query = select(Consultation.id).where(Consultation.state.in_(IN_PROGRESS)).order_by(Consultation.id)

@@ -108,14 +108,7 @@ async def get_categories(exchange: Exchange[Nothing]) -> object:
 async def get_consent_text(exchange: Exchange[Nothing]) -> object:
     audience = Audience(exchange.query(TextQuery).audience)
     async with exchange.reads() as db:
-        text = await current_text(db, audience)
-    return {
-        "version": text.version,
-        "sha256": text.sha256,
-        "title": text.title,
-        "short": text.short,
-        "text": text.text,
-    }
+        return wire.consent_text(await current_text(db, audience))
 
 
 async def post_visit(exchange: Exchange[NewVisit]) -> object:

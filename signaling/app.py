@@ -15,7 +15,17 @@ from scheduler import idempotency, log_ins
 from scheduler.clock import Clock, SystemClock
 from scheduler.db import Sessions
 from scheduler.people import Passwords
-from signaling import api_admin, api_audit, api_consultations, api_lawyer, api_station, health, log_in, openapi
+from signaling import (
+    api_account,
+    api_admin,
+    api_audit,
+    api_consultations,
+    api_lawyer,
+    api_station,
+    health,
+    log_in,
+    openapi,
+)
 from signaling.demo import Demo
 from signaling.errors import DENIALS, DENIALS_NOTED_PER_MINUTE, answer_errors
 from signaling.http import MAX_BODY_BYTES, Route, mount
@@ -34,6 +44,7 @@ log = logging.getLogger(__name__)
 HOUSEKEEPING_S: Final = 3600.0
 ROUTES: Final[tuple[Route, ...]] = (
     *log_in.ROUTES,
+    *api_account.ROUTES,
     *api_station.ROUTES,
     *api_consultations.ROUTES,
     *api_lawyer.ROUTES,

@@ -10,6 +10,7 @@ from pydantic_core import to_jsonable_python
 
 from recordings.models import Recording
 from scheduler.cases import LIMITS, VisitRegistration
+from scheduler.consent_texts import ConsentText
 from scheduler.consents import Answer
 from scheduler.details import ConsultationDetail
 from scheduler.overviews import ConsultationRef
@@ -19,6 +20,17 @@ from scheduler.terms import MatterCategory
 from scheduler.wrap_up import WrapUp
 
 TEXTS: Final = tuple(name for name in LIMITS if name != "id_number")
+
+
+def consent_text(text: ConsentText) -> dict[str, str]:
+    """The words and their digest, which come back with the answer."""
+    return {
+        "version": text.version,
+        "sha256": text.sha256,
+        "title": text.title,
+        "short": text.short,
+        "text": text.text,
+    }
 
 
 def presence(found: Presence) -> dict[str, Any]:
