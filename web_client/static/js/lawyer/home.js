@@ -18,9 +18,10 @@ export class Desk {
   /** When `rows` were told, so that their waits run on. */
   #rowsAt = performance.now();
 
-  /** @param {Workspace} workspace */
-  constructor(workspace) {
+  /** @param {Workspace} workspace @param {import("../account/recording-consent.js").RecordingConsent} consent */
+  constructor(workspace, consent) {
     this.workspace = workspace;
+    this.consent = consent;
     this.element = stamp("view-home");
     this.title = t("值班台");
     this.at = refs(this.element);
@@ -54,6 +55,7 @@ export class Desk {
         this.#paintLine();
       }),
       live.on("consultation", () => void this.#read()),
+      this.consent.atHome(this.at.recording_consent),
       () => clearInterval(refresh),
       () => clearInterval(clock),
     ];

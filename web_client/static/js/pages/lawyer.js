@@ -1,5 +1,6 @@
 /** The lawyer's workspace: desk and offers → room → wrap-up, in one document. */
 
+import { RecordingConsent } from "../account/recording-consent.js";
 import { Desk } from "../lawyer/home.js";
 import { OfferDialog } from "../lawyer/offer.js";
 import { WrapUp } from "../lawyer/wrap-up.js";
@@ -10,12 +11,14 @@ import { byId } from "../ui/shell.js";
 
 const workspace = startWorkspace("lawyer");
 const { live } = workspace;
+// Before the offer dialog: it hears of an offer first and makes room.
+const consent = new RecordingConsent(live, sessionStorage);
 
 /** @type {Router} */
 const router = new Router(
   byId("view"),
   [
-    { pattern: /^\/lawyer\/?$/, open: () => new Desk(workspace) },
+    { pattern: /^\/lawyer\/?$/, open: () => new Desk(workspace, consent) },
     { pattern: /^\/lawyer\/room\/([^/]+)$/, open: id => openLawyerRoom(workspace, router, id) },
     { pattern: /^\/lawyer\/wrap-up\/([^/]+)$/, open: id => new WrapUp(workspace, router, id) },
   ],

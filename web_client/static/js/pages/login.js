@@ -1,5 +1,6 @@
 // Log-in: one form; every refusal says what happened and what to do next.
 import * as api from "../lib/api.js";
+import { askAgain } from "../lib/asked.js";
 import { t, tn } from "../lib/i18n.js";
 import { byId, facts, press } from "../ui/shell.js";
 
@@ -74,6 +75,7 @@ async function logIn() {
     const onSlow = () => showFailure(t("服务器有点慢"), t("还在等，请不要关掉这一页。"));
     const answer = await api.post("/api/login", { account: account.value.trim(), password: password.value }, { stay: true, onSlow });
     if (document.cookie.includes("lawlink_language=")) await api.put("/api/me/preferences", { language: facts.language }, { stay: true }).catch(() => {});
+    askAgain(sessionStorage);
     location.assign(destination(answer.home));
   } catch (error) {
     if (!(error instanceof api.ApiError)) throw error;

@@ -1,5 +1,6 @@
 /** The station's workspace: home → new visit → waiting → room → done, in one document. */
 
+import { RecordingConsent } from "../account/recording-consent.js";
 import { t } from "../lib/i18n.js";
 import { openClerkRoom } from "../room/clerk.js";
 import { startWorkspace } from "../room/workspace.js";
@@ -12,12 +13,13 @@ import { announce, byId } from "../ui/shell.js";
 
 const workspace = startWorkspace("station");
 const { live, sounds } = workspace;
+const consent = new RecordingConsent(live, sessionStorage);
 
 /** @type {Router} */
 const router = new Router(
   byId("view"),
   [
-    { pattern: /^\/station\/?$/, open: () => openHome(workspace, go) },
+    { pattern: /^\/station\/?$/, open: () => openHome(workspace, go, consent) },
     { pattern: /^\/station\/visit\/([^/]+)$/, open: id => new VisitForm(workspace, go, id) },
     { pattern: /^\/station\/waiting\/([^/]+)$/, open: id => new Waiting(workspace, router, id) },
     { pattern: /^\/station\/room\/([^/]+)$/, open: id => openClerkRoom(workspace, router, id) },

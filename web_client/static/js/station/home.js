@@ -15,9 +15,10 @@ const REFRESH_MS = 30_000;
 
 /**
  * Station home: whether a lawyer can be called, the next visitor, today's visits.
- * @param {Workspace} workspace @param {(path: string) => void} go @returns {View}
+ * @param {Workspace} workspace @param {(path: string) => void} go
+ * @param {import("../account/recording-consent.js").RecordingConsent} consent @returns {View}
  */
-export function openHome(workspace, go) {
+export function openHome(workspace, go, consent) {
   const { live } = workspace;
   const element = stamp("view-home");
   const at = refs(element);
@@ -39,6 +40,7 @@ export function openHome(workspace, go) {
     live.on("consultation", read),
     workspace.socket.on("hello", back),
     watchConnection(workspace, at),
+    consent.atHome(at.recording_consent),
   ];
   const timer = setInterval(() => document.hidden || void read(), REFRESH_MS);
   showLine(at, live.line);
