@@ -126,7 +126,11 @@ export class Timeline {
     const width = byId("marks").clientWidth - 2 * EDGE_PX;
     const whole = Math.max(this.manifest.duration_s, 1e-3);
     const places = spread(buttons.map((button) => (Number(button.dataset.at) / whole) * width), width, APART_PX);
-    buttons.forEach((button, n) => { button.style.left = `${EDGE_PX + places[n]}px`; });
+    // In per cent of the line: a window that narrows takes the marks along before they are placed anew.
+    const line = width + 2 * EDGE_PX;
+    buttons.forEach((button, n) => {
+      button.style.left = `clamp(${EDGE_PX}px, ${((EDGE_PX + places[n]) / line) * 100}%, calc(100% - ${EDGE_PX}px))`;
+    });
   }
 }
 
