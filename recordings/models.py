@@ -16,11 +16,13 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    select,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from scheduler import audit
 from scheduler.db import Base, Id, UtcDateTime, word
 from scheduler.errors import Conflict, NotFound
 from scheduler.ids import ConsultationId, OrgId, PersonId
@@ -186,6 +188,30 @@ async def recording(db: AsyncSession, recording_id: str) -> Recording:
     if found is None:
         raise NotFound("没有这份录像。")
     return found
+
+
+async def bar(db: AsyncSession, consultation_id: ConsultationId, now: datetime, person_id: PersonId | None) -> None:
+    """Bar the consultation's recording, if there is one, from replay for good, whatever its state. Audited once.
+
+    To be called in the transaction that records the withdrawal; `person_id`: who recorded it.
+    """
+    found = await db.scalar(
+        select(Recording).where(Recording.consultation_id == consultation_id).execution_options(populate_existing=True)
+    )
+    if found is None or found.barred:
+        return
+    found.barred = True
+    await db.flush()
+    await audit.append(
+        db,
+        at=now,
+        action="recording.barred",
+        subject_kind="recording",
+        subject_id=found.id,
+        person_id=person_id,
+        org_id=found.org_id,
+        detail={"consultation_id": consultation_id, "state": found.state},
+    )
 
 
 async def move(

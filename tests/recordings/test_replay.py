@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from recordings.models import RecordingState, ReplaySpan
+from recordings.models import Recording, RecordingState, ReplaySpan, bar
 from recordings.replay import NOTES_PER_RECORDING, SPANS_PER_REQUEST, Replays
 from recordings.search import Criteria, Page, search
 from scheduler.access import Viewer
@@ -115,6 +115,28 @@ async def test_a_replay_belongs_to_whoever_opened_it(world: World) -> None:
         await replays(world).manifest(other, replay_id)
     with pytest.raises(NotFound):
         await replays(world).media(other, replay_id, "clerk.audio", 1)
+
+
+@pytest.mark.parametrize("state", list(RecordingState))
+async def test_a_recording_is_barred_in_every_state_and_that_is_audited_once(
+    world: World, state: RecordingState
+) -> None:
+    consultation_id = await world.consultation()
+    recording_id = await world.record(consultation_id)
+    async with world.database.sessions.begin() as db:
+        (await db.get_one(Recording, recording_id)).state = state
+    for _ in range(2):
+        async with world.database.sessions.begin() as db:
+            await bar(db, consultation_id, world.clock.now(), world.clerk_id)
+    assert (await world.recording(recording_id)).barred
+    assert (await actions(world)).count("recording.barred") == 1
+
+
+async def test_there_may_be_nothing_to_bar(world: World) -> None:
+    consultation_id = await world.consultation()
+    async with world.database.sessions.begin() as db:
+        await bar(db, consultation_id, world.clock.now(), world.clerk_id)
+    assert "recording.barred" not in await actions(world)
 
 
 async def test_unsealed_and_withdrawn_recordings_are_not_replayed(world: World) -> None:
