@@ -3,6 +3,7 @@ restart does not reset it.
 """
 
 import secrets
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -123,6 +124,18 @@ async def find_log_in(db: AsyncSession, token: str, now: datetime) -> FoundLogIn
 
 async def touch(db: AsyncSession, log_in_id: LogInId, now: datetime) -> None:
     await db.execute(update(LogIn).where(LogIn.id == log_in_id, LogIn.seen_at < now).values(seen_at=now))
+
+
+async def keep_alive(db: AsyncSession, log_in_ids: Set[LogInId], now: datetime) -> set[LogInId]:
+    """For people who are connected: their log-ins are not idle. Returns those that are still valid."""
+    query = (
+        update(LogIn)
+        .where(LogIn.id.in_(log_in_ids), LogIn.ended_at.is_(None), LogIn.expires_at > now)
+        .values(seen_at=now)
+        .returning(LogIn.id)
+        .execution_options(synchronize_session=False)
+    )
+    return set((await db.scalars(query)).all())
 
 
 async def log_out(db: AsyncSession, log_in_id: LogInId, now: datetime) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from scheduler import consultations, endings
 from scheduler.clock import Clock
@@ -25,6 +25,8 @@ from signaling.registry import Registry, Session
 from signaling.timeline import Timeline
 
 log = logging.getLogger(__name__)
+
+DESERTED_S: Final = 600.0
 
 Changed = Callable[[str], Awaitable[None]]
 """Tells everybody who shows this consultation that its row has changed."""
@@ -62,6 +64,7 @@ class Conduct:
         if live is None:
             async with self._sessions() as db:
                 live = await load(db, ConsultationId(consultation_id), self._clock.now())
+            live.recording_id = await self._recording.open_recording(ConsultationId(consultation_id))
             live = self._live.setdefault(consultation_id, live)
         return live
 
@@ -78,11 +81,14 @@ class Conduct:
     async def open_media(self, session: Session, consultation_id: str) -> None:
         """A new peer for this participant; an older one is closed by the worker."""
         live, participant = await self._place(session, consultation_id)
-        if live.text_only:
-            raise Conflict("已经改用电话，这里不再有画面和声音。", "phone")
-        await self._media.make_room(live.room_id)
-        offer = await self._media.open_peer(live.room_id, participant.id)
-        participant.peer_id, participant.media = offer.peer_id, Media.CONNECTING
+        async with live.lock:
+            if live.ended:
+                raise Conflict("会话已经结束。", "ended")
+            if live.text_only:
+                raise Conflict("已经改用电话，这里不再有画面和声音。", "phone")
+            await self._media.make_room(live.room_id)
+            offer = await self._media.open_peer(live.room_id, participant.id)
+            participant.peer_id, participant.media = offer.peer_id, Media.CONNECTING
         send_offer(session, offer)
 
     async def renegotiate(self, session: Session, peer_id: str, ask: Callable[[str], Awaitable[MediaOffer]]) -> None:
@@ -137,8 +143,9 @@ class Conduct:
             return
         kind = happened["kind"]
         if kind == "recording":
-            await self._recording.confirmed(live, happened)
-            self.tell_room(live)
+            async with live.lock:
+                await self._recording.confirmed(live, happened)
+            await self._settle(live)
         elif kind == "offer":
             self._pass_offer(live, happened)
         elif kind.startswith("peer_"):
@@ -176,19 +183,21 @@ class Conduct:
                 session = self._session_of(live, participant)
                 if session is not None and participant.peer_id is not None:
                     session.send(event("media.closed", peer_id=participant.peer_id, cause="worker_lost"))
-            await self._recording.lost(live, "worker_lost")
-            live.media_lost()
+            async with live.lock:
+                await self._recording.lost(live, "worker_lost")
+                live.media_lost()
             await self._settle(live)
 
     async def adopt(self, rooms: list[dict[str, Any]]) -> None:
         """After a start or a gap in the events: takes over what the worker says of rooms that are in progress."""
         states = {room["room_id"]: room for room in rooms}
         for live in self.rooms():
-            live.media_lost()
             room = states.pop(live.room_id, None)
-            if room is not None:
-                live.adopt(room)
-                await self._recording.adopted(live, room.get("recording"))
+            async with live.lock:
+                live.media_lost()
+                if room is not None:
+                    live.adopt(room)
+                await self._recording.adopted(live, None if room is None else room.get("recording"))
             await self._settle(live)
         for room_id in states:
             log.warning("closing a room that no consultation owns: %s", room_id)
@@ -246,6 +255,26 @@ class Conduct:
             session = self._session_of(live, participant)
             if session is not None:
                 session.consultation_id = None
+
+    async def end_deserted(self, now: float) -> None:
+        """Rooms without anybody for ten minutes end: with a form to write if they ever met, otherwise as failed."""
+        for live in self.rooms():
+            if any(p.here for p in live.participants.values()):
+                live.nobody_since = None
+            elif live.nobody_since is None:
+                live.nobody_since = now
+            elif now - live.nobody_since > DESERTED_S:
+                await self._end_deserted(live)
+
+    async def _end_deserted(self, live: LiveConsultation) -> None:
+        met = live.started_at is not None or live.text_only
+        consultation_id, now = ConsultationId(live.consultation_id), self._clock.now()
+        async with self._sessions.begin() as db:
+            if met:
+                await endings.end(db, consultation_id, now, cause="deserted")
+            else:
+                await endings.fail(db, consultation_id, now, cause="deserted")
+        await self.ended(live.consultation_id)
 
     async def turn_to_phone(self, live: LiveConsultation) -> None:
         """The row says `phone`: no media from here on, and nothing recorded."""

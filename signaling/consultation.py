@@ -112,6 +112,8 @@ class LiveConsultation:
     recording_cause: str | None = None
     recording_at: datetime | None = None
     recording_id: str | None = None
+    nobody_since: float | None = None
+    """Monotonic seconds since when no window of a participant has been here."""
     text_only: bool = False
     """Turned to the telephone: no media from here on."""
     ended: bool = False

@@ -24,6 +24,7 @@ from scheduler.offers import OfferMade, OfferMissed, OfferWithdrawn
 from signaling import wire
 from signaling.messages import Message, event
 from signaling.registry import Registry, Session
+from signaling.survival import surviving
 
 TURN_S: Final = 0.5
 """How often deadlines are looked at."""
@@ -58,12 +59,20 @@ class LineKeeper:
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), TURN_S)
-            await self.turn(ended)
+            async with surviving("a turn of the line"):
+                await self.turn(ended)
 
     async def turn(self, ended: Ended) -> None:
         """One look at the line: what is due expires, who is free is asked, what has changed is told."""
         due = self._changed.is_set()
         self._changed.clear()
+        try:
+            await self._turn(ended, due)
+        except Exception:
+            self._changed.set()
+            raise
+
+    async def _turn(self, ended: Ended, due: bool) -> None:
         now = self._clock.now()
         if not due:
             async with self._reads() as db:

@@ -7,13 +7,14 @@ up every consultation where it was.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import Any, Final
 
 from aiohttp import web
 
 from recordings.archive import Archive
-from scheduler import consultations, deadlines, intake, presence
+from scheduler import consultations, deadlines, intake, log_ins, presence
 from scheduler.access import Action, Viewer, permit
 from scheduler.clock import Clock
 from scheduler.consultations import open_consultation_of_station
@@ -24,18 +25,22 @@ from signaling import messages
 from signaling.conduct import Conduct
 from signaling.connection import Connection
 from signaling.line import LineKeeper
+from signaling.media_client import WorkerRefused, WorkerUnavailable
 from signaling.messages import Hello, Message, Request, event
 from signaling.placement import MediaWorker
 from signaling.recording_control import RecordingControl
 from signaling.registry import Outbox, Registry, Session
 from signaling.requests import Requests
 from signaling.settings import Settings
+from signaling.survival import surviving
 from signaling.text_seal import TextSeal
 from signaling.timeline import Timeline
 
 log = logging.getLogger(__name__)
 
-ABSENCE_TURN_S: Final = 1.0
+WATCH_TURN_S: Final = 1.0
+CONTACT_S: Final = 3.0
+LOG_INS_EVERY_S: Final = 60.0
 MAX_CONNECTIONS: Final = 2000
 _WORKSPACE_ACTION: Final = {"station": Action.READ_STATION, "lawyer": Action.SET_PRESENCE}
 
@@ -50,7 +55,7 @@ class Live:
         self.worker = MediaWorker(settings, self)
         media = self.worker.client
         self.line = LineKeeper(clock, sessions, reads, self.registry)
-        self._recording = RecordingControl(settings, clock, sessions, archive, media)
+        self._recording = RecordingControl(settings, clock, sessions, archive, media, self.worker.kill)
         timeline = Timeline(clock, sessions)
         self.conduct = Conduct(
             clock, sessions, self.registry, media, self._recording, timeline, self.line.tell_consultation
@@ -58,6 +63,8 @@ class Live:
         self._requests = Requests(clock, sessions, self.line, self.conduct, self._recording, timeline, media)
         self._text_seal = TextSeal(clock, reads, archive)
         self._open = 0
+        self._acting: set[asyncio.Task[Message]] = set()
+        self._log_ins_checked_at = clock.monotonic()
 
     # ── life ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -73,7 +80,8 @@ class Live:
             tasks.create_task(self.line.run(self.conduct), name="line")
             tasks.create_task(self._recording.run(), name="sealing")
             tasks.create_task(self._text_seal.run(), name="text sealing")
-            tasks.create_task(self._notice_absence(), name="absence")
+            tasks.create_task(self._keep_watch(), name="watch")
+            tasks.create_task(self._keep_contact(), name="contact")
 
     def stop_serving(self) -> None:
         """The server is about to end: connections close, so that browsers reconnect to its successor."""
@@ -81,6 +89,7 @@ class Live:
 
     async def close(self) -> None:
         """After `run` was cancelled. Rooms in progress keep their worker: the next server adopts it."""
+        await asyncio.gather(*self._acting, return_exceptions=True)
         await self.worker.close(keep=self._settings.media_outlives and bool(self.conduct.rooms()))
 
     def ready(self) -> dict[str, bool]:
@@ -89,13 +98,28 @@ class Live:
     # ── the worker's listener ───────────────────────────────────────────────────────────────────────────────────
 
     async def worker_up(self, boot_id: str, known: bool) -> None:
-        await self.conduct.adopt(await self.worker.client.rooms())
+        rooms = await self.worker.client.rooms()
+        async with surviving("taking over the worker's rooms"):
+            await self.conduct.adopt(rooms)
 
     async def worker_lost(self) -> None:
-        await self.conduct.worker_lost()
+        async with surviving("telling that the worker is lost"):
+            await self.conduct.worker_lost()
 
     async def worker_event(self, happened: dict[str, Any]) -> None:
-        await self.conduct.worker_event(happened)
+        try:
+            await self.conduct.worker_event(happened)
+        except WorkerUnavailable:
+            raise
+        except Exception:
+            log.exception("the worker's event %s failed: reading the rooms again", happened["kind"])
+            await self.worker_up("", True)
+
+    async def _keep_contact(self) -> None:
+        while True:
+            await asyncio.sleep(CONTACT_S)
+            with contextlib.suppress(WorkerUnavailable, WorkerRefused):
+                await self.worker.client.contact()
 
     # ── connections ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -124,17 +148,26 @@ class Live:
         permit(viewer, _WORKSPACE_ACTION[hello.workspace])
         session, resumed = self.registry.attach(viewer, hello, outbox)
         now = self._clock.now()
-        async with self._sessions.begin() as db:
-            if hello.workspace == "lawyer":
-                await presence.connected(db, viewer.person_id, now)
-            else:
-                open_id = await open_consultation_of_station(db, viewer.org_id)
-                if open_id is not None:
-                    await intake.station_back(db, open_id)
+        try:
+            await self._came(session)
+        except BaseException:
+            # Nobody will detach a session whose hello was not answered.
+            self.registry.detach(session, outbox, self._clock.monotonic())
+            raise
         self.line.touch()
         stamp = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         body = {"session_id": session.session_id, "resume": session.resume, "heartbeat_s": 5, "now": stamp}
         return session, body | {"resumed": resumed}
+
+    async def _came(self, session: Session) -> None:
+        viewer = session.viewer
+        async with self._sessions.begin() as db:
+            if session.workspace == "lawyer":
+                await presence.connected(db, viewer.person_id, self._clock.now())
+                return
+            open_id = await open_consultation_of_station(db, viewer.org_id)
+            if open_id is not None:
+                await intake.station_back(db, open_id)
 
     async def welcome(self, session: Session) -> None:
         state = await self.line.whole_state(session)
@@ -145,13 +178,32 @@ class Live:
         if self.registry.detach(session, outbox, self._clock.monotonic()):
             await self.conduct.connection_lost(session)
 
-    async def _notice_absence(self) -> None:
-        """Whoever does not come back from a reload or a short outage counts as away: not asked, place kept."""
+    async def _keep_watch(self) -> None:
+        """Once a second: who is away, which room is deserted, which stop is owed, whose log-in has ended."""
         while True:
-            await asyncio.sleep(ABSENCE_TURN_S)
-            for session in self.registry.newly_absent(self._clock.monotonic()):
-                await self._gone(session)
-            self.registry.expire(self._clock.monotonic())
+            await asyncio.sleep(WATCH_TURN_S)
+            async with surviving("the watch over sessions and rooms"):
+                await self._watch(self._clock.monotonic())
+
+    async def _watch(self, now: float) -> None:
+        for live in await self._recording.pay_owed():
+            self.conduct.tell_room(live)
+        # Whoever does not come back from a reload or a short outage counts as away: not asked, place kept.
+        for session in self.registry.newly_absent(now):
+            await self._gone(session)
+        self.registry.expire(now)
+        await self.conduct.end_deserted(now)
+        if now - self._log_ins_checked_at >= LOG_INS_EVERY_S:
+            self._log_ins_checked_at = now
+            await self._end_expired_log_ins()
+
+    async def _end_expired_log_ins(self) -> None:
+        """A socket keeps its log-in from being idle, but not beyond its end."""
+        connected = set(self.registry.log_ins())
+        async with self._sessions.begin() as db:
+            alive = await log_ins.keep_alive(db, connected, self._clock.now())
+        for log_in_id in connected - alive:
+            self.registry.end_log_in(log_in_id)
 
     async def _gone(self, session: Session) -> None:
         viewer, now = session.viewer, self._clock.now()
@@ -166,7 +218,17 @@ class Live:
         self.line.touch()
 
     async def handle(self, session: Session, request: Request) -> Message:
-        return await self._requests.handle(session, request)
+        """Acts to the end even when the connection that asked is gone by then: half an ending would record on."""
+        task = asyncio.create_task(self._requests.handle(session, request))
+        self._acting.add(task)
+        task.add_done_callback(self._acted)
+        return await asyncio.shield(task)
+
+    def _acted(self, task: asyncio.Task[Message]) -> None:
+        self._acting.discard(task)
+        if not task.cancelled():
+            # Read here as well: nobody else does when the connection is gone.
+            task.exception()
 
     # ── what HTTP handlers tell us ──────────────────────────────────────────────────────────────────────────────
 

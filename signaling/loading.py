@@ -45,7 +45,7 @@ async def load(db: AsyncSession, consultation_id: ConsultationId, now: datetime)
 async def _participants(db: AsyncSession, found: Consultation) -> list[Participant]:
     rows, started = await consultations.participants(db, found.id), found.started_at is not None
     return [
-        Participant(row.id, row.person_id, _ROLES[row.role], row.name, noted_before=started)
+        Participant(row.id, row.person_id, _ROLES[row.role], row.name, was_connected=started, noted_before=started)
         for row in rows
         if row.role in _ROLES and row.person_id is not None
     ]

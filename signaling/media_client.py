@@ -100,6 +100,10 @@ class MediaClient:
     async def stop_recording(self, room_id: str, cause: str) -> dict[str, Any]:
         return await self._call("POST", f"/v1/rooms/{room_id}/recording/stop", {"cause": cause})
 
+    async def contact(self) -> None:
+        """Tells the worker that its server lives; without it recording stops after 10 s."""
+        await self._call("POST", "/v1/contact", {}, timeout_s=CONNECT_TIMEOUT_S)
+
     async def events(self, after: int, wait_s: float) -> dict[str, Any]:
         path = f"/v1/events?after={after}&wait_s={wait_s:g}"
         return await self._call("GET", path, timeout_s=wait_s + CONNECT_TIMEOUT_S)

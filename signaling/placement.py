@@ -76,6 +76,12 @@ class MediaWorker:
             await asyncio.sleep(pause)
             pause = min(MAX_RESTART_PAUSE_S, pause * 2)
 
+    def kill(self) -> None:
+        """At once; `run` notices and starts another."""
+        pid = self._adopted_pid if self._process is None else self._process.pid
+        if pid is not None and _alive(pid):
+            os.kill(pid, signal.SIGKILL)
+
     async def close(self, keep: bool) -> None:
         """Lets go of the worker; `keep` leaves it to relay on until it notices that nobody contacts it any more."""
         self.ready.clear()
@@ -119,6 +125,8 @@ class MediaWorker:
                 start_new_session=True,
                 cwd=SOURCES,
             )
+        except OSError as exc:
+            raise WorkerUnavailable(f"it could not be started: {exc}") from exc
         finally:
             output.close()
         return await self._first_health(self._process)

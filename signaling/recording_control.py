@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from recordings import models
 from recordings.archive import Archive
@@ -21,6 +24,7 @@ from recordings.models import RecordingState
 from scheduler import consents
 from scheduler.access import Viewer
 from scheduler.clock import Clock
+from scheduler.consents import Barrier
 from scheduler.db import Sessions
 from scheduler.errors import Refused
 from scheduler.ids import ConsultationId, OrgId
@@ -31,6 +35,7 @@ from signaling.settings import Settings
 log = logging.getLogger(__name__)
 
 MIB: Final = 1 << 20
+STOP_TRIES: Final = 3
 MAX_DUE: Final = 10_000
 RETRY_S: Final = 30.0
 _STATES: Final = {"recording": Recording.RECORDING, "paused": Recording.PAUSED, "stopped": Recording.STOPPED}
@@ -42,16 +47,34 @@ _ARCHIVED: Final = {
 _WANTED: Final = frozenset({"ended", "withdrawn"})
 
 
+@dataclass(slots=True)
+class OwedStop:
+    """A stop that the worker has not confirmed."""
+
+    live: LiveConsultation
+    cause: str
+    tries: int = 0
+
+
 class RecordingControl:
     def __init__(
-        self, settings: Settings, clock: Clock, sessions: Sessions, archive: Archive, media: MediaClient
+        self,
+        settings: Settings,
+        clock: Clock,
+        sessions: Sessions,
+        archive: Archive,
+        media: MediaClient,
+        kill_worker: Callable[[], None],
     ) -> None:
+        """`kill_worker`: ends a worker that does not obey; its supervisor starts another."""
         self._settings = settings
         self._clock = clock
         self._sessions = sessions
         self._archive = archive
         self._media = media
+        self._kill_worker = kill_worker
         self._due: asyncio.Queue[tuple[str, str]] = asyncio.Queue(MAX_DUE)
+        self._owed: dict[str, OwedStop] = {}
 
     # ── while it is live; the caller holds live.lock ────────────────────────────────────────────────────────────
 
@@ -80,21 +103,29 @@ class RecordingControl:
         """The worker's word on the recording."""
         if happened["recording_id"] != live.recording_id or live.recording is Recording.STOPPED:
             return
+        if live.room_id in self._owed and happened["state"] != "stopped":
+            return
         state, cause = _STATES[happened["state"]], happened.get("cause")
         if state is Recording.STOPPED and cause in RESUMABLE:
             state = Recording.PAUSED
         await self._show(live, state, None if state is Recording.RECORDING else cause)
 
     async def lost(self, live: LiveConsultation, cause: str) -> None:
-        if live.recording in (Recording.RECORDING, Recording.STARTING):
+        owed = self._owed.pop(live.room_id, None)
+        if owed is not None:
+            await self._show(live, Recording.STOPPED, owed.cause)
+        elif live.recording in (Recording.RECORDING, Recording.STARTING):
             await self._show(live, Recording.PAUSED, cause)
 
     async def adopted(self, live: LiveConsultation, room_recording: dict[str, Any] | None) -> None:
         """After a restart of the server or a gap in the events: the recording goes on from where the worker stands."""
-        live.recording_id = await self._open_recording(ConsultationId(live.consultation_id))
-        if live.recording_id is None or live.barrier is not None:
+        if live.recording_id is None or live.recording is Recording.STOPPED:
             return
-        if room_recording is not None and room_recording["state"] == "recording":
+        if live.barrier is Barrier.TELEPHONE:
+            await self.finish(live)
+        elif live.barrier is not None:
+            await self._stop(live, live.barrier.value)
+        elif room_recording is not None and room_recording["state"] == "recording":
             await self._show(live, Recording.RECORDING, None)
         else:
             await self._show(live, Recording.PAUSED, "server_lost")
@@ -102,30 +133,61 @@ class RecordingControl:
     async def withdraw(self, live: LiveConsultation, viewer: Viewer) -> None:
         """「停止录制」: final. The row first, so that nothing can start again; then the worker."""
         async with self._sessions.begin() as db:
-            consent = await consents.withdraw(db, ConsultationId(live.consultation_id), viewer, self._clock.now())
+            consultation_id, now = ConsultationId(live.consultation_id), self._clock.now()
+            consent = await consents.withdraw(db, consultation_id, viewer, now)
+            await models.bar(db, consultation_id, now, viewer.person_id)
         live.barrier = consent.barrier
-        if live.recording is Recording.STOPPED:
-            return
         if live.recording_id is None:
-            live.settle_barrier(consent.barrier, self._clock.now())
-            return
-        await self._stop_worker(live, "withdrawn")
-        await self._show(live, Recording.STOPPED, "withdrawn")
+            live.settle_barrier(consent.barrier, now)
+        elif live.recording is not Recording.STOPPED:
+            await self._stop(live, "withdrawn")
 
     async def finish(self, live: LiveConsultation, cause: str = "ended") -> None:
         """The talk is over: closes the journals and queues the sealing."""
         if live.recording_id is None:
             return
         if live.recording is not Recording.STOPPED:
-            await self._stop_worker(live, cause)
-            await self._show(live, Recording.STOPPED, cause)
+            await self._stop(live, cause)
         self._seal_soon(live.recording_id, live.consultation_id)
 
-    async def _stop_worker(self, live: LiveConsultation, cause: str) -> None:
+    async def _stop(self, live: LiveConsultation, cause: str) -> None:
+        """Shown as stopped when the worker says so; until then the stop is owed, and asked for again."""
+        if await self._worker_stopped(live, cause):
+            await self._show(live, Recording.STOPPED, cause)
+        else:
+            self._owed[live.room_id] = OwedStop(live, cause)
+
+    async def _worker_stopped(self, live: LiveConsultation, cause: str) -> bool:
         try:
             await self._media.stop_recording(live.room_id, cause)
-        except (WorkerUnavailable, WorkerRefused) as exc:
-            log.warning("recording %s was not stopped by the worker: %s", live.recording_id, exc)
+        except WorkerRefused as refused:
+            # It knows no such room or recording: nothing is being recorded.
+            log.info("nothing to stop for %s: %s", live.recording_id, refused)
+        except WorkerUnavailable as gone:
+            log.warning("recording %s was not stopped yet: %s", live.recording_id, gone)
+            return False
+        return True
+
+    async def pay_owed(self) -> list[LiveConsultation]:
+        """Asks again for every stop that was not confirmed; a worker that does not answer is killed.
+
+        Returns the rooms whose recording has stopped by it.
+        """
+        stopped = []
+        for room_id, owed in list(self._owed.items()):
+            async with owed.live.lock:
+                if self._owed.get(room_id) is not owed:
+                    continue
+                if await self._worker_stopped(owed.live, owed.cause):
+                    del self._owed[room_id]
+                    await self._show(owed.live, Recording.STOPPED, owed.cause)
+                    stopped.append(owed.live)
+                    continue
+            owed.tries += 1
+            if owed.tries >= STOP_TRIES:
+                log.error("the media worker does not stop recording %s: killing it", owed.live.recording_id)
+                self._kill_worker()
+        return stopped
 
     async def _show(self, live: LiveConsultation, state: Recording, cause: str | None) -> None:
         if (live.recording, live.recording_cause) == (state, cause):
@@ -136,10 +198,12 @@ class RecordingControl:
         if live.recording_id is not None:
             try:
                 await self._archive.note_state(live.recording_id, _ARCHIVED[state], cause)
-            except Refused as refused:
-                log.warning("recording %s: %s was not noted: %s", live.recording_id, state, refused.text)
+            except (Refused, SQLAlchemyError) as exc:
+                # What the room sees must not wait for the database.
+                log.error("recording %s: %s was not noted: %s", live.recording_id, state, exc)
 
-    async def _open_recording(self, consultation_id: ConsultationId) -> str | None:
+    async def open_recording(self, consultation_id: ConsultationId) -> str | None:
+        """The recording that a former server or connection began for this consultation and nobody has ended."""
         query = select(models.Recording.id).where(
             models.Recording.consultation_id == consultation_id, models.Recording.state.in_(models.OPEN)
         )
@@ -175,8 +239,8 @@ class RecordingControl:
                     db, ConsultationId(consultation_id), ended_at=ended_at, recording_id=recording_id
                 )
             sealed = await self._archive.finish(recording_id, dossier)
-        except (RecordingError, OSError) as exc:
-            log.error("recording %s could not be sealed, will try again: %s", recording_id, exc)
+        except Exception as exc:
+            log.error("recording %s could not be sealed, will try again: %s", recording_id, exc, exc_info=True)
             return False
         log.info("recording %s: %s, %.1f s", recording_id, sealed.state, sealed.duration_s)
         return True

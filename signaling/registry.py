@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from scheduler.access import Viewer
-from scheduler.ids import new_id
+from scheduler.ids import LogInId, new_id
 from signaling import messages
 from signaling.messages import Hello, Message
 
@@ -122,6 +122,10 @@ class Registry:
 
     def of_street(self, org_id: str) -> Iterator[Session]:
         return iter([s for s in self.of("station") if str(s.viewer.org_id) == org_id])
+
+    def log_ins(self) -> Iterator[LogInId]:
+        """Of everybody who is connected."""
+        return iter([s.viewer.log_in_id for s in self._sessions.values() if s.outbox is not None])
 
     def end_log_in(self, log_in_id: str) -> None:
         """The log-in was ended or revoked: its connections close."""

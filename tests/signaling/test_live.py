@@ -14,7 +14,9 @@ import pytest
 
 from scheduler import consents
 from scheduler.consents import Answer
+from scheduler.ids import ConsultationId
 from signaling.keys import LIVE, SESSIONS
+from tests.support.consultations import viewer
 from tests.support.eventually import eventually, eventually_async
 from tests.support.live_browser import LiveBrowser, LivePeer, WireRefusal, live
 from tests.support.server import Browser, Server, new_key, serving
@@ -375,3 +377,92 @@ async def test_both_end_at_once(server: Server) -> None:
         states = [r["consultation"]["state"] for r in results if isinstance(r, dict)]
         assert states and set(states) == {"wrap_up"}
         assert all(isinstance(r, dict) or (isinstance(r, WireRefusal) and r.code == "conflict") for r in results)
+
+
+async def test_a_withdrawal_that_a_crash_cut_off_is_carried_out_at_the_next_start(tmp_path: Path) -> None:
+    control = f"unix:{tempfile.mkdtemp(prefix='lawlink-')}/media.sock"
+    async with running(tmp_path, media_control=control) as server, talking(server) as talk:
+        await talk.desk.recording("recording")
+        clerk = await viewer(server, "clerk")
+        async with server.app[SESSIONS].begin() as db:
+            await consents.withdraw(db, ConsultationId(talk.consultation_id), clerk, server.clock.now())
+        await server.stop()
+        await server.start()
+        await eventually(lambda: all(server.app[LIVE].ready().values()))
+        adopted = server.app[LIVE].conduct.find(talk.consultation_id)
+        assert adopted is not None
+        await eventually(lambda: adopted.recording.value == "stopped")
+        (room,) = await server.app[LIVE].worker.client.rooms()
+        assert room["recording"] is None or room["recording"]["state"] == "stopped"
+
+
+async def test_a_stop_that_a_hung_worker_does_not_confirm_is_owed_and_the_worker_killed(server: Server) -> None:
+    async with talking(server) as talk:
+        await talk.desk.recording("recording")
+        pid = (await server.app[LIVE].worker.client.health())["pid"]
+        os.kill(pid, signal.SIGSTOP)
+        asking = asyncio.create_task(talk.station.request("recording.stop", key=new_key()))
+        stopped = await talk.desk.room(lambda room: room["recording"]["state"] == "stopped")
+        assert stopped["recording"]["cause"] == "withdrawn"
+        await asking
+        await eventually(lambda: server.app[LIVE].worker.ready.is_set())
+        assert (await server.app[LIVE].worker.client.health())["pid"] != pid
+
+
+async def test_a_server_that_was_silent_resumes_the_recording_by_itself(server: Server) -> None:
+    async with talking(server) as talk:
+        first = await talk.desk.recording("recording")
+        live_room = server.app[LIVE].conduct.find(talk.consultation_id)
+        assert live_room is not None
+        happened = {"kind": "recording", "room_id": talk.consultation_id, "recording_id": live_room.recording_id}
+        server.clock.advance(1)
+        await server.app[LIVE].worker_event(happened | {"state": "stopped", "cause": "server_lost"})
+        again = await talk.desk.room(lambda room: room["recording"]["at"] != first["at"])
+        assert again["recording"]["state"] == "recording"
+
+
+async def test_an_ending_is_finished_though_its_page_is_reloaded(server: Server) -> None:
+    async with talking(server) as talk:
+        await talk.desk.recording("recording")
+        message = {"v": 1, "id": "end", "type": "room.end", "key": new_key()}
+        await talk.desk.ws.send_json(message)
+        async with live(talk.lawyer, "lawyer", "w1"):
+
+            async def sealed() -> bool:
+                return await recording_state(server) in ("sealed", "incomplete")
+
+            await eventually_async(sealed)
+        assert await server.app[LIVE].worker.client.rooms() == []
+
+
+async def test_a_recording_from_before_both_were_restarted_is_sealed_at_the_end(tmp_path: Path) -> None:
+    async with running(tmp_path) as server:
+        async with talking(server) as talk:
+            await talk.desk.recording("recording")
+            os.kill((await server.app[LIVE].worker.client.health())["pid"], signal.SIGKILL)
+            await server.stop()
+        await server.start()
+        await eventually(lambda: all(server.app[LIVE].ready().values()))
+        await server.app[LIVE].conduct.end(talk.consultation_id, cause="ended", person_id=None)
+
+        async def sealed() -> bool:
+            return await recording_state(server) in ("sealed", "incomplete")
+
+        await eventually_async(sealed)
+
+
+async def test_a_room_nobody_comes_to_ends_after_ten_minutes(server: Server) -> None:
+    async with accepted(server) as (consultation_id, *_):
+        pass
+    await eventually(lambda: len(server.app[LIVE].registry) == 0)
+
+    async def failed() -> bool:
+        server.clock.advance(120)
+        return bool((await clerk_sees(server, consultation_id))["state"] == "failed")
+
+    await eventually_async(failed)
+
+
+async def clerk_sees(server: Server, consultation_id: str) -> Any:
+    async with server.as_person("clerk") as clerk:
+        return (await clerk.get(f"/api/consultations/{consultation_id}")).json
