@@ -17,6 +17,7 @@ from scheduler.log_ins import (
     end_all,
     find_log_in,
     forget_old,
+    keep_alive,
     log_in,
     log_out,
     touch,
@@ -188,3 +189,23 @@ async def test_old_throttles_and_log_ins_are_forgotten(opened: District) -> None
 
 def test_delay_doubles_and_is_bounded() -> None:
     assert [delay(failures, 5).total_seconds() for failures in (5, 6, 9, 10, 10_000)] == [30, 60, 480, 900, 900]
+
+
+async def test_a_connected_log_in_is_not_idle_but_ends_all_the_same(opened: District) -> None:
+    made = await attempt(opened)
+    clock, sessions = opened.clock, opened.database.sessions
+    mine = {made.viewer.log_in_id}
+    for _ in range(int(ABSOLUTE / IDLE) * 2 - 1):
+        clock.advance(IDLE.total_seconds() / 2)
+        async with sessions.begin() as db:
+            assert await keep_alive(db, mine, clock.now()) == mine
+    clock.advance(IDLE.total_seconds() / 2)
+    async with sessions.begin() as db:
+        assert await keep_alive(db, mine, clock.now()) == set()
+
+
+async def test_an_ended_log_in_is_not_kept_alive(opened: District) -> None:
+    made = await attempt(opened)
+    async with opened.database.sessions.begin() as db:
+        await log_out(db, made.viewer.log_in_id, opened.clock.now())
+        assert await keep_alive(db, {made.viewer.log_in_id}, opened.clock.now()) == set()

@@ -9,10 +9,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from scheduler import consents
+from scheduler import consents, log_ins
 from scheduler.consents import Answer
 from scheduler.ids import ConsultationId
 from signaling.keys import LIVE, SESSIONS
@@ -466,3 +468,25 @@ async def test_a_room_nobody_comes_to_ends_after_ten_minutes(server: Server) -> 
 async def clerk_sees(server: Server, consultation_id: str) -> Any:
     async with server.as_person("clerk") as clerk:
         return (await clerk.get(f"/api/consultations/{consultation_id}")).json
+
+
+async def test_a_socket_closes_when_its_log_in_has_ended(server: Server) -> None:
+    async with server.as_person("clerk") as clerk, live(clerk, "station") as page:
+        async with server.app[SESSIONS].begin() as db:
+            await log_ins.end_all(db, server.people["clerk"], server.clock.now())
+        await pass_time(server, 65, page)
+        await eventually(lambda: page.ws.closed)
+        assert page.ws.close_code == 4401
+
+
+async def test_the_line_goes_on_after_a_turn_that_failed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = AsyncMock(side_effect=OperationalError("disk", None, Exception("database or disk is full")))
+    with monkeypatch.context() as patch:
+        patch.setattr("signaling.line.deadlines.expire_due", failing)
+        server.app[LIVE].line.touch()
+        await eventually(lambda: failing.await_count >= 1)
+    async with server.as_person("clerk") as clerk, server.as_person("lawyer") as lawyer:
+        async with live(clerk, "station"), live(lawyer, "lawyer") as desk:
+            await desk.request("presence.set", state="available")
+            consultation_id = await call(clerk)
+            assert (await desk.wait_for("offer"))["offer"]["consultation_id"] == consultation_id
