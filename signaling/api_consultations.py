@@ -18,6 +18,7 @@ from signaling import wire
 from signaling.http import Exchange, Keyed, Nothing, Route, press, reading, writing
 from signaling.keys import CIPHER, LIVE
 from signaling.messages import Message
+from signaling.readers import readable_consultation
 
 NAME: Final = 40
 NOT_YET: Final = {"state": "idle", "cause": None, "at": None}
@@ -75,7 +76,7 @@ async def show(exchange: Exchange[Nothing]) -> object:
     """`ConsultationDetail`, with the state of the recording as the room sees it."""
     consultation_id = ConsultationId(exchange.part("consultation_id"))
     async with exchange.reads() as db:
-        await intake.own_consultation(db, exchange.viewer, consultation_id, Action.READ_CONSULTATION)
+        await readable_consultation(db, exchange.viewer, consultation_id, Action.READ_CONSULTATION)
         found = await details.consultation_detail(db, consultation_id, exchange.now)
         barrier = (await in_force(db, consultation_id)).barrier
         recorded = await db.scalar(select(Recording).where(Recording.consultation_id == consultation_id))

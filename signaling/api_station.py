@@ -7,23 +7,22 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from scheduler import cases, details, devices, evaluations
-from scheduler.access import Action, Viewer
+from scheduler.access import Action
 from scheduler.cases import VisitFields, VisitRegistration
 from scheduler.clock import local_day
 from scheduler.consent_texts import Audience, current_text
 from scheduler.consultations import open_consultation_of_station
 from scheduler.devices import CheckResult, Device, DeviceReading
-from scheduler.errors import Changed, NotFound, Refused
+from scheduler.errors import Changed, Refused
 from scheduler.evaluations import Grades
 from scheduler.ids import ConsultationId, VisitId
-from scheduler.intake import own_consultation
 from scheduler.overviews import consultation_ref, latest_consultation, line_summary, visit_rows
-from scheduler.people import Role
 from scheduler.terms import CATEGORY_NAMES, Group, IdType, MatterCategory, Sex
 from signaling import wire
 from signaling.http import Body, Exchange, Keyed, Nothing, Query, Route, press, reading, writing
 from signaling.keys import CIPHER, LIVE
 from signaling.log_in import person_of
+from signaling.readers import readable_consultation
 
 Short = Annotated[str, Field(max_length=1000)]
 
@@ -192,15 +191,8 @@ async def post_evaluation(exchange: Exchange[EvaluationBody]) -> object:
 async def get_record(exchange: Exchange[Nothing]) -> object:
     async with exchange.reads() as db:
         consultation_id = _consultation_id(exchange)
-        found = await own_consultation(db, exchange.viewer, consultation_id, Action.READ_RECORD)
-        if not _may_read(exchange.viewer, found.lawyer_id):
-            raise NotFound
+        await readable_consultation(db, exchange.viewer, consultation_id, Action.READ_RECORD)
         return await details.record(db, consultation_id)
-
-
-def _may_read(viewer: Viewer, lawyer_id: str | None) -> bool:
-    """A lawyer reads the own records, a clerk those of the own station."""
-    return Role.STATION_CLERK in viewer.roles or lawyer_id == viewer.person_id
 
 
 def _consultation_id(exchange: Exchange[Any]) -> ConsultationId:
