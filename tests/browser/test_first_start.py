@@ -126,7 +126,7 @@ async def test_the_question_can_wait_be_refused_and_never_covers_an_offer(tmp_pa
         await expect(station.get_by_role("status").filter(has_text="现在没有律师值班")).to_be_visible()
         await expect(station.get_by_role("dialog")).to_have_count(0)
         await station.get_by_role("button", name="退出登录").click()
-        await station.wait_for_url("**/login*")
+        await expect(station.get_by_label("账号")).to_be_visible()
         again, _ = await log_in(browser, district, "station01")
         await answer(again, "不同意")
         await again.reload()
