@@ -43,12 +43,21 @@ class Begun:
     directory: Path
 
 
+@dataclass(frozen=True)
+class Recovered:
+    """`failed`: the ids of recordings that are still to be sealed; `recover` tries them again."""
+
+    sealed: list[Sealed]
+    failed: list[str]
+
+
 class Archive:
     """Owns its transactions. What takes processor or disk runs in threads and in a process of its own."""
 
     def __init__(
         self,
         sessions: Sessions,
+        reads: Sessions,
         clock: Clock,
         vault: Vault,
         store: Store,
@@ -56,14 +65,17 @@ class Archive:
         journals: Path,
         organisation: str,
     ) -> None:
-        """`journals`: the directory under which workers write; `organisation`: the centre's name for bag-info.txt."""
+        """`reads`: sessions for looking only, which wait for no writer; `journals`: the directory under which workers
+        write; `organisation`: the centre's name for bag-info.txt.
+        """
         self._sessions = sessions
+        self._reads = reads
         self._clock = clock
         self._vault = vault
         self._store = store
         self._seal_key = seal_key
         self._journals = journals.absolute()
-        self._sealer = Sealer(sessions, clock, vault, store, seal_key, self._journals, organisation)
+        self._sealer = Sealer(sessions, reads, clock, vault, store, seal_key, self._journals, organisation)
 
     async def begin(self, consultation_id: ConsultationId, org_id: OrgId, person_id: PersonId | None = None) -> Begun:
         """The consultation's recording, made with its data key if there is none yet; nothing is recorded before this.
@@ -81,7 +93,7 @@ class Archive:
 
     async def key_for(self, recording_id: str) -> bytes:
         """The data key, for a worker that goes on recording. Raises KeyUnavailable."""
-        async with self._sessions() as db:
+        async with self._reads() as db:
             return await unwrap_key(db, self._vault, recording_id)
 
     async def note_state(self, recording_id: str, state: RecordingState, cause: str | None = None) -> None:
@@ -119,23 +131,26 @@ class Archive:
                 await note(db, self._clock.now(), found, "recording.state", {"state": _S.CLOSING, "cause": found.cause})
         return await self._sealer.seal(recording_id)
 
-    async def recover(self) -> list[Sealed]:
+    async def recover(self) -> Recovered:
         """At the server's start: seal what a crash left, but for consultations that are still in progress.
 
-        Recordings that cannot be sealed now are logged and left for the next time.
+        Whatever one recording raises is logged and keeps none of the others from being sealed.
         """
         await self._sealer.clean()
-        sealed = []
+        recovered = Recovered([], [])
         for recording_id in await self._left():
             try:
-                sealed.append(await self._sealer.seal(recording_id))
-            except (RecordingError, OSError) as error:
-                logger.error("recording %s is not sealed yet: %s", recording_id, error)
-        return sealed
+                await self._close_left(recording_id)
+                recovered.sealed.append(await self._sealer.seal(recording_id))
+            except Exception as error:
+                expected = isinstance(error, RecordingError | OSError)
+                logger.error("recording %s is not sealed yet: %s", recording_id, error, exc_info=not expected)
+                recovered.failed.append(recording_id)
+        return recovered
 
     async def seal_text(self, dossier: Dossier, record: Mapping[str, Any]) -> str:
         """The bag of a consultation's text record, also when nothing was recorded; returns its id. Once per
-        consultation.
+        consultation. Raises NotYet while the recording's own bag is to be sealed.
         """
         return await self._sealer.seal_text(dossier, record)
 
@@ -143,7 +158,7 @@ class Archive:
         """The stored bag of a recording (by the recording's id) or of a text record. Raises NotFound,
         KeyUnavailable.
         """
-        async with self._sessions() as db:
+        async with self._reads() as db:
             columns = (BagFile.path, BagFile.bytes, BagFile.sealed_bytes)
             rows = (await db.execute(select(*columns).where(BagFile.bag_id == bag_id))).all()
             if not rows:
@@ -153,7 +168,7 @@ class Archive:
 
     async def check(self, bag_id: str) -> Verdict:
         """Read back everything in the store and compare it with the seal, and the seal with the table."""
-        async with self._sessions() as db:
+        async with self._reads() as db:
             found = await db.get(Bag, bag_id)
         if found is None:
             raise NotFound("这份录像还没有封存。")
@@ -194,15 +209,18 @@ class Archive:
         return found
 
     async def _left(self) -> list[str]:
-        """What is to be sealed now, oldest first; open recordings get a dossier from the system of record."""
-        now = self._clock.now()
-        async with self._sessions.begin() as db:
+        """What is to be sealed now, oldest first."""
+        async with self._reads() as db:
             live = set(await consultations_in_progress(db))
             query = select(Recording).where(Recording.state.in_(UNSEALED)).order_by(Recording.id)
-            left = [found for found in await db.scalars(query) if found.consultation_id not in live]
-            for found in left:
-                if found.state in OPEN:
-                    dossier = await collect(db, found.consultation_id, now, found.id)
-                    await move(db, found.id, OPEN, _S.CLOSING, dossier=dossier.dump(), ended_at=now)
-                    await note(db, self._clock.now(), found, "recording.state", {"state": _S.CLOSING, "cause": "crash"})
-        return [found.id for found in left]
+            return [found.id for found in await db.scalars(query) if found.consultation_id not in live]
+
+    async def _close_left(self, recording_id: str) -> None:
+        """A recording that nobody finished gets its dossier from the system of record."""
+        now = self._clock.now()
+        async with self._sessions.begin() as db:
+            found = await recording(db, recording_id)
+            if found.state in OPEN:
+                dossier = await collect(db, found.consultation_id, now, found.id)
+                await move(db, found.id, OPEN, _S.CLOSING, dossier=dossier.dump(), ended_at=now)
+                await note(db, self._clock.now(), found, "recording.state", {"state": _S.CLOSING, "cause": "crash"})

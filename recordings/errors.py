@@ -23,3 +23,7 @@ class StorageFull(RecordingError):
 
 class SealingFailed(RecordingError):
     """The journals could not be made into a bag; they stay, and `Archive.finish` may be tried again."""
+
+
+class NotYet(RecordingError):
+    """Something else has to be sealed first; try again in some seconds."""

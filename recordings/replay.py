@@ -18,6 +18,7 @@ from recordings.sealing import note
 from recordings.verify import INDEX
 from scheduler.access import Action, Viewer, permit
 from scheduler.clock import Clock
+from scheduler.consents import Answer, history
 from scheduler.db import Sessions
 from scheduler.errors import Conflict, Denied, Invalid, NotFound, Refused
 from scheduler.ids import new_id
@@ -59,8 +60,10 @@ class Note:
 class Replays:
     """Owns its transactions. Raises the errors of `scheduler.errors` for whatever a person may not or cannot do."""
 
-    def __init__(self, sessions: Sessions, clock: Clock, archive: Archive) -> None:
+    def __init__(self, sessions: Sessions, reads: Sessions, clock: Clock, archive: Archive) -> None:
+        """`reads`: sessions for looking only, which wait for no writer."""
         self._sessions = sessions
+        self._reads = reads
         self._clock = clock
         self._archive = archive
 
@@ -76,8 +79,7 @@ class Replays:
                 raise Invalid({"reason": f"写明调阅事由，{least} 到 {most} 个字"})
             if found.state not in DONE:
                 raise Conflict("录像还没有封存好，请过一会儿再看。", found.state)
-            if found.barred:
-                raise Denied(Action.REPLAY.value, "当事人撤回了同意，这份录像等档案员处理，不能回放。")
+            await _check_consent(db, found)
             opened = Replay(
                 id=new_id(),
                 recording_id=recording_id,
@@ -93,7 +95,7 @@ class Replays:
 
     async def manifest(self, viewer: Viewer, replay_id: str) -> dict[str, Any]:
         """`Manifest` of the protocol. Raises NotFound, Denied."""
-        async with self._sessions() as db:
+        async with self._reads() as db:
             replay, found = await self._own(db, viewer, replay_id)
             text = await db.scalar(
                 select(Bag.id).where(Bag.consultation_id == found.consultation_id, Bag.kind == BagKind.TEXT)
@@ -130,7 +132,7 @@ class Replays:
 
     async def media(self, viewer: Viewer, replay_id: str, publication_id: str, part: int) -> MediaFile:
         """One part, to be read in ranges. Raises NotFound, Denied."""
-        async with self._sessions() as db:
+        async with self._reads() as db:
             _, found = await self._own(db, viewer, replay_id)
         reader = await self._archive.reader(found.id)
         path = part_path(publication_id, part)
@@ -141,7 +143,7 @@ class Replays:
 
     async def check(self, viewer: Viewer, replay_id: str) -> dict[str, Any]:
         """`Check` of the protocol, made anew; its result is kept with the replay and in the audit trail."""
-        async with self._sessions() as db:
+        async with self._reads() as db:
             _, found = await self._own(db, viewer, replay_id)
         verdict = await self._archive.check(found.id)
         result = {
@@ -176,7 +178,7 @@ class Replays:
 
     async def notes(self, viewer: Viewer, replay_id: str) -> list[Note]:
         """Everybody's notes on the recording, in order of its clock."""
-        async with self._sessions() as db:
+        async with self._reads() as db:
             _, found = await self._own(db, viewer, replay_id)
             query = (
                 select(ReplayNote, Person.name)
@@ -228,8 +230,7 @@ class Replays:
         if replay is None or replay.person_id != viewer.person_id:
             raise NotFound("没有这次回放，请重新填写事由打开。")
         found = await self._permitted(db, viewer, replay.recording_id)
-        if found.barred:
-            raise Denied(Action.REPLAY.value, "当事人撤回了同意，这份录像等档案员处理，不能回放。")
+        await _check_consent(db, found)
         return replay, found
 
     async def _permitted(self, db: AsyncSession, viewer: Viewer, recording_id: str) -> Recording:
@@ -265,6 +266,13 @@ def _lines(content: bytes) -> Iterable[dict[str, Any]]:
 
 def _at_s(one: Mapping[str, Any], start: datetime) -> float:
     return round((parse_stamp(one["at"]) - start).total_seconds(), 3)
+
+
+async def _check_consent(db: AsyncSession, found: Recording) -> None:
+    """Raises Denied after a withdrawal: the consents themselves count, also where nobody set the bar."""
+    answers = {row.answer for row in await history(db, found.consultation_id)}
+    if found.barred or Answer.WITHDRAWN in answers:
+        raise Denied(Action.REPLAY.value, "当事人撤回了同意，这份录像等档案员处理，不能回放。")
 
 
 async def _count(db: AsyncSession, condition: Any) -> int:

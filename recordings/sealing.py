@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from media.journal import JournalBusy, JournalError, recover
 from recordings.assembly import Assembled, Subject, assemble
 from recordings.dossier import Dossier, documents, dump_json
-from recordings.errors import KeyUnavailable, RecordingError, SealingFailed
+from recordings.errors import KeyUnavailable, NotYet, RecordingError, SealingFailed
 from recordings.index import build_index
 from recordings.models import (
     DONE,
@@ -61,6 +61,7 @@ class Sealer:
     def __init__(
         self,
         sessions: Sessions,
+        reads: Sessions,
         clock: Clock,
         vault: Vault,
         store: Store,
@@ -69,6 +70,7 @@ class Sealer:
         organisation: str,
     ) -> None:
         self._sessions = sessions
+        self._reads = reads
         self._clock = clock
         self._vault = vault
         self._store = store
@@ -83,12 +85,12 @@ class Sealer:
         OSError.
         """
         async with self._sealing:
-            async with self._sessions() as db:
+            async with self._reads() as db:
                 found = await recording(db, recording_id)
             if found.state not in DONE:
                 try:
                     found = await self._seal_now(found)
-                except (RecordingError, OSError) as error:
+                except Exception as error:
                     await self._note_failure(recording_id, error)
                     raise
             if not found.error:
@@ -208,7 +210,7 @@ class Sealer:
     async def clean(self) -> None:
         """Remove what a crash between sealing and removing has left: journals of sealed recordings, staging files."""
         names = await asyncio.to_thread(_directories, self._journals)
-        async with self._sealing, self._sessions() as db:
+        async with self._sealing, self._reads() as db:
             query = select(Recording.id).where(
                 Recording.state.in_(DONE), Recording.error == "", Recording.id.in_(names)
             )
@@ -219,14 +221,19 @@ class Sealer:
     async def seal_text(self, dossier: Dossier, record: Mapping[str, Any]) -> str:
         """The bag of a consultation's text record, also when nothing was recorded; returns its id. Once per
         consultation.
+
+        It names the bag of the recording. Raises NotYet while that is to be sealed.
         """
         consultation_id = ConsultationId(dossier.consultation_id)
         of_consultation = Bag.consultation_id == consultation_id
-        async with self._sessions() as db:
+        async with self._reads() as db:
             former = await db.scalar(select(Bag).where(of_consultation, Bag.kind == BagKind.TEXT))
             media = await db.scalar(select(Bag).where(of_consultation, Bag.kind == BagKind.MEDIA))
+            state = await db.scalar(select(Recording.state).where(Recording.consultation_id == consultation_id))
         if former is not None:
             return former.id
+        if state in UNSEALED:
+            raise NotYet(f"the recording of {consultation_id} is {state}: its bag is sealed first")
         bag_id = new_id()
         key, wrapped = self._vault.new_key(bag_id)
         linked = {"bag_id": media.id, "head_sha256": _sha256(media.head)} if media else None
@@ -254,11 +261,13 @@ class Sealer:
         async with self._sessions.begin() as db:
             found = await recording(db, recording_id)
             if found.state is _S.REMUXING:
-                found = await move(db, recording_id, [_S.REMUXING], _S.FAILED, error=str(error)[:500])
+                # The texts of other errors may quote what was bound to a statement.
+                text = str(error) if isinstance(error, RecordingError | OSError) else type(error).__name__
+                found = await move(db, recording_id, [_S.REMUXING], _S.FAILED, error=text[:500])
                 await note(db, self._clock.now(), found, "recording.failed", {"error": type(error).__name__})
 
     async def _key(self, owner_id: str) -> bytes:
-        async with self._sessions() as db:
+        async with self._reads() as db:
             return await unwrap_key(db, self._vault, owner_id)
 
     def _clean(self, recording_id: str) -> None:

@@ -94,7 +94,7 @@ async def holdings(app: web.Application) -> AsyncIterator[None]:
         app[SESSIONS] = found.sessions
         app[READS] = found.reads
         app[ARCHIVE] = found.archive
-        app[REPLAYS] = Replays(found.sessions, app[CLOCK], found.archive)
+        app[REPLAYS] = Replays(found.sessions, found.reads, app[CLOCK], found.archive)
         app[SITE] = _site(found, app[DEMO])
         yield
 

@@ -45,5 +45,5 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Opened]:
         async with database.reads() as db:
             found = await db.scalar(select(Organisation).where(Organisation.kind == OrgKind.DISTRICT).limit(1))
         name, phone = (found.name, found.phone) if found else ("", "")
-        archive = Archive(database.sessions, clock, vault, store, seal_key, settings.journals, name)
+        archive = Archive(database.sessions, database.reads, clock, vault, store, seal_key, settings.journals, name)
         yield Opened(database.sessions, database.reads, cipher, archive, name, phone)

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, select
 
 from recordings.archive import Archive
-from recordings.errors import KeyUnavailable
+from recordings.errors import KeyUnavailable, NotYet
 from recordings.errors import NotFound as NotStored
 from recordings.export import ExportRefused
 from recordings.models import DONE, TRANSITIONS, Bag, BagFile, DataKey, Recording, RecordingPart, RecordingState, move
@@ -196,6 +196,8 @@ async def test_refused_consent_seals_a_text_bag_and_not_one_media_byte(world: Wo
 async def test_the_text_bag_names_the_media_bag(world: World) -> None:
     consultation_id = await world.consultation()
     recording_id = await world.record(consultation_id, SECOND)
+    with pytest.raises(NotYet, match="idle"):
+        await world.archive.seal_text(dossier(consultation_id), {})
     await world.archive.finish(recording_id, dossier(consultation_id))
     bag_id = await world.archive.seal_text(dossier(consultation_id), {})
     head = json.loads(await (await world.archive.reader(bag_id)).read("seal/head.json"))
@@ -236,7 +238,16 @@ async def test_without_its_master_key_a_recording_is_unreadable_not_altered(worl
     recording_id = await world.record(consultation_id, SECOND)
     await world.archive.finish(recording_id, dossier(consultation_id))
     key = world.archive._seal_key
-    stranger = Archive(world.database.sessions, world.clock, Vault([bytes(32)]), world.store, key, world.journals, "x")
+    stranger = Archive(
+        world.database.sessions,
+        world.database.reads,
+        world.clock,
+        Vault([bytes(32)]),
+        world.store,
+        key,
+        world.journals,
+        "x",
+    )
     assert (await stranger.check(recording_id)).verdict == "unreadable"
     with pytest.raises(KeyUnavailable, match="needs master key"):
         await stranger.key_for(recording_id)

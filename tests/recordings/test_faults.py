@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from media.journal import JournalHeader, JournalWriter
-from recordings import sealing
+from recordings import archive, sealing
+from recordings.archive import Recovered
 from recordings.errors import SealingFailed, StorageFull
 from recordings.models import RecordingState
 from recordings.remux_process import run_remux
@@ -17,6 +19,7 @@ from recordings.sealing import Sealer
 from recordings.store import Store
 from recordings.verify import verify_bag
 from scheduler.consultations import ConsultationState
+from scheduler.errors import NotFound
 from tests.support.archive import World, dossier, files_under
 from tests.support.rtp import AUDIO, CAMERA
 
@@ -32,7 +35,7 @@ async def test_a_killed_worker_and_server_leave_an_incomplete_but_playable_recor
     for path in world.journals.rglob("*.journal"):
         with path.open("r+b") as file:
             file.truncate(path.stat().st_size - 1000)
-    (sealed,) = await world.reopen().recover()
+    (sealed,) = (await world.reopen().recover()).sealed
     assert (sealed.state, sealed.complete) == (_S.INCOMPLETE, False)
     assert sealed.duration_s > 2
     verdict = await world.archive.check(recording_id)
@@ -47,9 +50,30 @@ async def test_a_killed_worker_and_server_leave_an_incomplete_but_playable_recor
 async def test_recovery_leaves_consultations_in_progress_alone(world: World) -> None:
     consultation_id = await world.consultation(ConsultationState.ACTIVE)
     recording_id = await world.record(consultation_id, AUDIO, close=None)
-    assert await world.reopen().recover() == []
+    assert await world.reopen().recover() == Recovered([], [])
     assert (await world.recording(recording_id)).state is _S.IDLE
     assert len(list(world.journals.rglob("*.journal"))) == 1
+
+
+@pytest.mark.parametrize("error", [OperationalError("UPDATE", {}, Exception("locked")), NotFound(), ValueError("x")])
+@pytest.mark.parametrize(("owner", "name"), [(archive, "collect"), (sealing, "run_remux")])
+async def test_one_recording_that_cannot_be_sealed_stops_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: Exception
+) -> None:
+    consultations = [await world.consultation() for _ in range(2)]
+    bad, good = [await world.record(consultation_id, AUDIO) for consultation_id in consultations]
+    real = getattr(owner, name)
+
+    async def fail_once(*args: Any) -> Any:
+        if bad in args or consultations[0] in args:
+            raise error
+        return await real(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, fail_once)
+        recovered = await world.archive.recover()
+    assert ([one.recording_id for one in recovered.sealed], recovered.failed) == ([good], [bad])
+    assert [one.recording_id for one in (await world.archive.recover()).sealed] == [bad]
 
 
 async def test_a_journal_that_is_still_written_is_waited_for(world: World) -> None:
@@ -62,7 +86,7 @@ async def test_a_journal_that_is_still_written_is_waited_for(world: World) -> No
         await world.archive.finish(begun.recording_id, dossier(consultation_id))
     assert (await world.recording(begun.recording_id)).state is _S.CLOSING
     await asyncio.to_thread(writer.close, "ended")
-    assert len(await world.archive.recover()) == 1
+    assert len((await world.archive.recover()).sealed) == 1
 
 
 class Crash(BaseException):
@@ -95,7 +119,7 @@ async def test_a_server_that_dies_at_any_step_seals_at_its_next_start(
     await reopened.recover()
     assert (await world.recording(recording_id)).state is _S.SEALED
     assert (await reopened.check(recording_id)).verdict == "intact"
-    assert await reopened.recover() == []
+    assert await reopened.recover() == Recovered([], [])
     assert list(files_under(world.journals)) == []
     assert world.plain_bytes_on_disk() == []
     assert [action for action, _ in await world.audited()].count("recording.sealed") == 1

@@ -1,5 +1,6 @@
 """Replays: only with a reason, one's own alone, in ranges, with notes and spans; and the search that leads to them."""
 
+import asyncio
 import json
 from datetime import timedelta
 
@@ -12,7 +13,8 @@ from recordings.search import Criteria, Page, search
 from scheduler.access import Viewer
 from scheduler.audit import AuditEntry
 from scheduler.clock import local_day
-from scheduler.consents import Answer
+from scheduler.consent_texts import Audience, current_text
+from scheduler.consents import Answer, Method, Subject, record_answer, set_standing
 from scheduler.consultations import participants
 from scheduler.errors import Conflict, Denied, Invalid, NotFound
 from scheduler.ids import ConsultationId, LogInId
@@ -28,7 +30,7 @@ REASON = "投诉核查：当事人反映答复有误"
 
 
 def replays(world: World) -> Replays:
-    return Replays(world.database.sessions, world.clock, world.archive)
+    return Replays(world.database.sessions, world.database.reads, world.clock, world.archive)
 
 
 async def sealed(world: World) -> tuple[ConsultationId, str]:
@@ -130,6 +132,48 @@ async def test_a_recording_is_barred_in_every_state_and_that_is_audited_once(
             await bar(db, consultation_id, world.clock.now(), world.clerk_id)
     assert (await world.recording(recording_id)).barred
     assert (await actions(world)).count("recording.barred") == 1
+
+
+async def test_a_withdrawal_among_the_consents_bars_replay_whatever_the_recording_says(world: World) -> None:
+    consultation_id, recording_id = await sealed(world)
+    desk = replays(world)
+    replay_id = await desk.open(world.auditor, recording_id, REASON)
+    async with world.database.sessions.begin() as db:
+        text = await current_text(db, Audience.ADULT)
+        for answer in (Answer.WITHDRAWN, Answer.GIVEN):
+            await record_answer(
+                db, subject=Subject.VISITOR, answer=answer, method=Method.SPOKEN, text=text, now=world.clock.now(),
+                created_by=world.clerk_id, consultation_id=consultation_id,
+            )  # fmt: skip
+    assert not (await world.recording(recording_id)).barred
+    for refused in (
+        desk.open(world.auditor, recording_id, REASON),
+        desk.manifest(world.auditor, replay_id),
+        desk.media(world.auditor, replay_id, "clerk.camera", 1),
+        desk.notes(world.auditor, replay_id),
+    ):
+        with pytest.raises(Denied, match="撤回"):
+            await refused
+
+
+async def test_a_standing_consent_withdrawn_afterwards_bars_nothing(world: World) -> None:
+    _, recording_id = await sealed(world)
+    async with world.database.sessions.begin() as db:
+        await set_standing(db, world.lawyer_id, Answer.WITHDRAWN, world.clock.now())
+    assert await replays(world).open(world.auditor, recording_id, REASON)
+
+
+async def test_watching_waits_for_no_writer(world: World) -> None:
+    _, recording_id = await sealed(world)
+    desk = replays(world)
+    replay_id = await desk.open(world.auditor, recording_id, REASON)
+    async with world.database.sessions.begin() as db, asyncio.timeout(5):
+        await set_standing(db, world.lawyer_id, Answer.GIVEN, world.clock.now())
+        await desk.manifest(world.auditor, replay_id)
+        await desk.media(world.auditor, replay_id, "clerk.camera", 1)
+        assert await desk.notes(world.auditor, replay_id) == []
+        assert (await world.archive.check(recording_id)).verdict == "intact"
+        assert len(await world.archive.key_for(recording_id)) == 32
 
 
 async def test_there_may_be_nothing_to_bar(world: World) -> None:

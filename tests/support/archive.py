@@ -166,7 +166,9 @@ def dossier(consultation_id: ConsultationId, minutes: float = 1.0) -> Dossier:
 def make_archive(directory: Path, database: Database, clock: ManualClock, store: Store) -> Archive:
     vault = Vault.from_files([directory / "master.key"])
     key = SealKey.from_file(directory / "seal.pem")
-    return Archive(database.sessions, clock, vault, store, key, directory / "journals", "金水区公共法律服务中心")
+    return Archive(
+        database.sessions, database.reads, clock, vault, store, key, directory / "journals", "金水区公共法律服务中心"
+    )
 
 
 @asynccontextmanager
