@@ -1,8 +1,9 @@
 """Backup of an installation while its server runs, and its restoration onto an empty machine.
 
-The database is copied first, by SQLite's online backup; then the store.  A bag is in the store before its row is in the
-database, so everything that the copied database names is in the copied store.  Journals of recordings in progress are
-copied as a crash would leave them; the restored server seals what they hold.
+A recording is in its journals until its bag is in the store and its row in the database, and a seal may come between
+any two steps.  So the journals are copied before the database, and again after it for what was recorded meanwhile; the
+store comes last.  Everything that the copied database calls sealed is then in the copied store, and of everything else
+the journals are there, as a crash would leave them; the restored server seals what they hold and forgets the rest.
 
     DIRECTORY/ manifest.json  database.sqlite3  keys/  tls/  recordings/  journals/
 """
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sqlalchemy.engine import make_url
 
@@ -28,8 +29,6 @@ VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
 DATABASE: Final = "database.sqlite3"
 CHUNK_BYTES: Final = 1 << 20
-# Pages of 4 KiB a step: the server's writers get their turn in between.
-PAGES_A_STEP: Final = 1024
 
 
 class BackupFailed(Exception):
@@ -57,11 +56,12 @@ def back_up(settings: Settings, directory: Path, now: datetime, *, with_master_k
     shutil.rmtree(partial, ignore_errors=True)
     try:
         make_directory(partial)
+        _copy_tree(settings.journals, partial / "journals")
         _copy_database(source, partial / DATABASE)
+        _copy_tree(settings.journals, partial / "journals")
         _copy_keys(settings, partial / "keys", with_master_key)
         _copy_tree(settings.data / "tls", partial / "tls")
         _copy_tree(settings.store, partial / "recordings")
-        _copy_tree(settings.journals, partial / "journals")
         told = _write_manifest(partial, now, with_master_key)
         directory.parent.mkdir(parents=True, exist_ok=True)
         partial.replace(directory)
@@ -102,8 +102,8 @@ def _sqlite_path(settings: Settings) -> Path:
     url = make_url(settings.database)
     if url.get_backend_name() != "sqlite" or not url.database:
         raise BackupFailed(
-            "LAWLINK_DATABASE_URL names a PostgreSQL database: copy it first, with pg_dump --format=custom (and back "
-            "with pg_restore), then copy the data directory"
+            "LAWLINK_DATABASE_URL names a PostgreSQL database: copy journals/, then the database with pg_dump "
+            "--format=custom (and back with pg_restore), journals/ again, then the rest of the data directory"
         )
     return Path(url.database)
 
@@ -114,7 +114,8 @@ def _copy_database(source: Path, target: Path) -> None:
     origin = sqlite3.connect(f"file:{source}?mode=ro", uri=True)
     copy = sqlite3.connect(target)
     try:
-        origin.backup(copy, pages=PAGES_A_STEP)
+        # One step is one read transaction: with a write-ahead log no writer waits for it, and none makes it begin anew.
+        origin.backup(copy, pages=-1)
         # A plain file: no write-ahead log has to be carried along.
         copy.execute("PRAGMA journal_mode = DELETE")
     finally:
@@ -144,15 +145,15 @@ def _copy_tree(source: Path, target: Path) -> None:
     make_directory(target)
     for path in _files(source):
         try:
-            _copy_file(path, target / path.relative_to(source))
+            _copy_file(path, target / path.relative_to(source), "wb")
         except FileNotFoundError:
-            # A journal that has been sealed meanwhile: its bag is copied, or will be by the next backup.
+            # A journal that has been sealed meanwhile; its bag is in the store, which is copied after it.
             continue
 
 
-def _copy_file(source: Path, target: Path) -> None:
+def _copy_file(source: Path, target: Path, mode: Literal["xb", "wb"] = "xb") -> None:
     make_directory(target.parent)
-    with source.open("rb") as origin, target.open("xb") as copy:
+    with source.open("rb") as origin, target.open(mode) as copy:
         os.fchmod(copy.fileno(), 0o600)
         shutil.copyfileobj(origin, copy, CHUNK_BYTES)
         copy.flush()

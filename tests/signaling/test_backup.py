@@ -1,17 +1,25 @@
 import asyncio
+import itertools
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import select
 
+from recordings.models import Recording, RecordingPart
+from signaling import backup
 from signaling.__main__ import main
 from signaling.backup import BackupFailed, back_up, restore
 from signaling.installation import NotEmpty
+from signaling.keys import ARCHIVE, SESSIONS
+from signaling.opening import opened
 from signaling.secret_files import readable_by_others
 from signaling.settings import Settings
-from tests.support.recordings import sealed_recording
+from tests.support.archive import dossier
+from tests.support.recordings import sealed_recording, unsealed_recording
 from tests.support.server import Server, new_key, serving
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -43,6 +51,48 @@ async def test_a_recording_is_replayed_on_an_empty_machine(tmp_path: Path) -> No
                 assert (media.status, media.body[:4]) == (200, bytes.fromhex("1a45dfa3"))
     finally:
         await restored.stop()
+
+
+STEPS = ["_copy_database", "_copy_keys", "_copy_tree", "_write_manifest"]
+
+
+@pytest.mark.parametrize(("step", "call"), [(name, 0) for name in STEPS] + [("_copy_tree", 1), ("_copy_tree", 3)])
+async def test_a_recording_that_is_sealed_during_the_backup_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, call: int
+) -> None:
+    """Sealed just before one of the steps of the backup; afterwards all of it is there on the other machine."""
+    loop = asyncio.get_running_loop()
+    async with serving(tmp_path / "one") as server, server.as_person("clerk") as clerk:
+        consultation_id, recording_id = await unsealed_recording(server, clerk)
+        finished = server.app[ARCHIVE].finish
+        real, calls = getattr(backup, step), itertools.count()
+
+        def sealed_before(*args: Any, **named: Any) -> Any:
+            if next(calls) == call:
+                closing = finished(recording_id, dossier(consultation_id, minutes=0.1))
+                asyncio.run_coroutine_threadsafe(closing, loop).result()
+            return real(*args, **named)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(backup, step, sealed_before)
+            await asyncio.to_thread(back_up, server.settings, tmp_path / "backup", NOW, with_master_key=True)
+        assert next(calls) > call
+        before = await recording_of(server, recording_id)
+    elsewhere = Settings(data=tmp_path / "two", tls=False, port=0)
+    await asyncio.to_thread(restore, elsewhere, tmp_path / "backup")
+    async with opened(elsewhere, server.clock) as found:
+        await found.archive.recover()
+        async with found.reads() as db:
+            after = await db.get_one(Recording, recording_id)
+            parts = list(await db.scalars(select(RecordingPart.path)))
+        assert (await found.archive.check(recording_id)).verdict == "intact"
+    assert (after.duration_s, len(parts)) == (before.duration_s, 2)
+    assert all(parts)
+
+
+async def recording_of(server: Server, recording_id: str) -> Recording:
+    async with server.app[SESSIONS]() as db:
+        return await db.get_one(Recording, recording_id)
 
 
 def replace_settings(server: Server, settings: Settings) -> Server:
