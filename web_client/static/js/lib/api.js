@@ -106,8 +106,16 @@ async function readJson(response) {
   }
 }
 
+let loggingOut = false;
+
+/** Somebody logs out: the end of the log-in is then no surprise. @param {boolean} on */
+export function setLoggingOut(on) {
+  loggingOut = on;
+}
+
 /** Log-in ended: come back to this page afterwards. */
 export function goToLogin() {
+  if (loggingOut) return;
   const here = location.pathname + location.search;
   location.assign(`/login?expired=1&next=${encodeURIComponent(here)}`);
 }

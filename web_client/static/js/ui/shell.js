@@ -83,10 +83,12 @@ export async function setElder(on) {
 // ── log-out ───────────────────────────────────────────────────
 
 export async function logOut() {
+  api.setLoggingOut(true);
   try {
     await api.post("/api/logout", {}, { stay: true });
     location.assign("/login");
   } catch (error) {
+    api.setLoggingOut(false);
     toast(error instanceof api.ApiError ? error.text : t("没退出成，请再试一次。"), { icon: "warn" });
   }
 }
