@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from scheduler.ids import ConsultationId, OrgId
 from signaling.consultation import RESUMABLE, LiveConsultation, Recording
 from signaling.media_client import MediaClient, WorkerRefused, WorkerUnavailable
 from signaling.settings import Settings
+from signaling.survival import surviving
 
 log = logging.getLogger(__name__)
 
@@ -224,12 +225,23 @@ class RecordingControl:
 
     async def run(self) -> None:
         """First what a crash left, then one recording after another; live media comes first, so never two at once."""
-        await self._archive.recover()
+        left: list[tuple[str, str]] = []
+        async with surviving("sealing what a crash left"):
+            left = await self._consultations((await self._archive.recover()).failed)
         async with asyncio.TaskGroup() as retries:
+            for recording in left:
+                retries.create_task(self._retry(*recording))
             while True:
                 due = await self._due.get()
                 if not await self._seal(*due):
                     retries.create_task(self._retry(*due))
+
+    async def _consultations(self, recording_ids: Sequence[str]) -> list[tuple[str, str]]:
+        query = select(models.Recording.id, models.Recording.consultation_id).where(
+            models.Recording.id.in_(recording_ids)
+        )
+        async with self._sessions() as db:
+            return [(row[0], row[1]) for row in (await db.execute(query)).all()]
 
     async def _seal(self, recording_id: str, consultation_id: str) -> bool:
         try:
