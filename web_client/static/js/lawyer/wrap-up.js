@@ -196,7 +196,7 @@ export class WrapUp {
   async #close() {
     if (!this.#loaded) return;
     const gaps = this.#gaps();
-    showFaults(this.at.faults, gaps, gapsTitle(gaps.length));
+    showFaults(this.at.faults, gaps, gapsTitle);
     if (gaps.length) return;
     try {
       await this.drafts.flush();
@@ -215,7 +215,7 @@ export class WrapUp {
     if (!(error instanceof api.ApiError)) throw error;
     if (!error.offline) this.#keys.close = api.newKey();
     const faults = Object.entries(error.fields).map(([id, text]) => ({ id, text }));
-    if (faults.length) showFaults(this.at.faults, faults, gapsTitle(faults.length));
+    if (faults.length) showFaults(this.at.faults, faults, gapsTitle);
     else toast(error.offline ? t("还没办结，网络恢复后再点一次。") : error.text, { icon: "warn" });
     if (error.code === "changed" && error.current) this.#version = error.current.version;
   }

@@ -252,7 +252,7 @@ export class VisitForm {
 
   async #call() {
     const gaps = this.#gaps();
-    showFaults(this.at.faults, gaps, t("还差 {n} 处，补上就能呼叫", { n: gaps.length }));
+    showFaults(this.at.faults, gaps, n => t("还差 {n} 处，补上就能呼叫", { n }));
     if (gaps.length) return;
     try {
       // Permission is asked for while the person is still looking at this press.
@@ -298,7 +298,7 @@ export class VisitForm {
     if (known && !known.offline) dropKey(this.workspace.storage, `call:${this.#id}`);
     if (fields.length) {
       const faults = fields.map(([name, text]) => ({ id: /** @type {Record<string, string>} */ (CONTROLS)[name] ?? name, text }));
-      showFaults(this.at.faults, faults, gapsTitle(faults.length));
+      showFaults(this.at.faults, faults, gapsTitle);
     } else {
       toast(known?.text ?? t("还没接上，再试一次。"), { icon: "warn" });
     }

@@ -2,19 +2,23 @@ import { t } from "../lib/i18n.js";
 import { icon } from "./shell.js";
 import { h } from "./dom.js";
 
+/** What heads each summary, by the number of faults left. @type {WeakMap<HTMLElement, (n: number) => string>} */
+const titles = new WeakMap();
+
 /**
  * The error summary on top of a form and a sentence at each field; focus goes to the summary, its links to the fields.
  * @param {HTMLElement} summary a `.banner.bad` with `tabindex="-1"`
  * @param {{id: string, text: string}[]} faults `id` of the control (or of the group) that needs mending
- * @param {string} title
+ * @param {(n: number) => string} title for the number of faults left
  */
 export function showFaults(summary, faults, title) {
   const form = /** @type {HTMLElement} */ (summary.closest("form") ?? document.body);
   clearFaults(summary);
   if (!faults.length) return;
   const links = faults.map(({ id, text }) => h("li", {}, h("a", { href: `#${id}` }, text)));
-  summary.replaceChildren(icon("warn"), h("div", {}, h("h2", {}, title), h("ul", {}, ...links)));
+  summary.replaceChildren(icon("warn"), h("div", {}, h("h2", {}, title(faults.length)), h("ul", {}, ...links)));
   for (const { id, text } of faults) mark(form, id, text);
+  titles.set(summary, title);
   summary.hidden = false;
   summary.focus();
 }
@@ -53,16 +57,35 @@ function mended(summary, id) {
   control?.removeAttribute("aria-describedby");
   control?.closest(".field")?.classList.remove("bad");
   summary.querySelector(`a[href="#${CSS.escape(id)}"]`)?.closest("li")?.remove();
-  if (!summary.querySelector("li")) summary.hidden = true;
+  const left = summary.querySelectorAll("li").length;
+  summary.querySelector("h2")?.replaceChildren(titles.get(summary)?.(left) ?? "");
+  if (!left) summary.hidden = true;
+}
+
+/**
+ * Runs `act` once no press is under way: a field left by pressing elsewhere says so before the press has ended, and
+ * what moves under the finger then is not pressed.
+ * @param {{down: boolean}} press @param {() => void} act
+ */
+function afterPress(press, act) {
+  if (!press.down) return act();
+  const once = new AbortController();
+  for (const name of ["pointerup", "pointercancel"])
+    window.addEventListener(name, () => (once.abort(), setTimeout(act)), { capture: true, signal: once.signal });
 }
 
 /** A link in the summary puts the focus into its field, not only the page beside it. @param {HTMLElement} summary */
 export function followFaults(summary) {
+  const press = { down: false };
+  window.addEventListener("pointerdown", () => (press.down = true), true);
+  for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, () => (press.down = false), true);
   summary.closest("form")?.addEventListener("change", event => {
     const control = /** @type {HTMLElement} */ (event.target);
-    if (control.id) mended(summary, control.id);
     const group = control.closest("fieldset");
-    if (group?.id) mended(summary, group.id);
+    afterPress(press, () => {
+      if (control.id) mended(summary, control.id);
+      if (group?.id) mended(summary, group.id);
+    });
   });
   summary.addEventListener("click", event => {
     const link = event.target instanceof Element ? event.target.closest("a[href^='#']") : null;
