@@ -136,7 +136,7 @@ async def test_recording_is_sealed_after_the_end(server: Server) -> None:
         async def sealed() -> bool:
             return await recording_state(server) in ("sealed", "incomplete")
 
-        await eventually_async(sealed)
+        await eventually_async(sealed, 40)
         await eventually(lambda: not journals(server))
 
 
@@ -433,7 +433,7 @@ async def test_an_ending_is_finished_though_its_page_is_reloaded(server: Server)
             async def sealed() -> bool:
                 return await recording_state(server) in ("sealed", "incomplete")
 
-            await eventually_async(sealed)
+            await eventually_async(sealed, 40)
         assert await server.app[LIVE].worker.client.rooms() == []
 
 
@@ -450,7 +450,7 @@ async def test_a_recording_from_before_both_were_restarted_is_sealed_at_the_end(
         async def sealed() -> bool:
             return await recording_state(server) in ("sealed", "incomplete")
 
-        await eventually_async(sealed)
+        await eventually_async(sealed, 40)
 
 
 async def test_a_room_nobody_comes_to_ends_after_ten_minutes(server: Server) -> None:
