@@ -54,7 +54,7 @@ async def answered(station: Page, desk: Page) -> float:
     await call_and_answer(station, desk)
     pressed = await desk.evaluate("window.pressed")
     pictures = [await page.evaluate("window.firstPicture") for page in (station, desk)]
-    return (max(pictures) - float(pressed)) / 1000
+    return float(max(pictures) - pressed) / 1000
 
 
 async def finish(desk: Page) -> None:
