@@ -106,7 +106,8 @@ _LAST_CONSENT = (
 )
 _COLUMNS: tuple[Any, ...] = (
     Consultation.id,
-    Consultation.started_at,
+    # By telephone nobody enters a room: the talk begins when the lawyer accepts.
+    func.coalesce(Consultation.started_at, Consultation.accepted_at).label("started_at"),
     Consultation.ended_at,
     Consultation.category,
     CaseRecord.case_no,

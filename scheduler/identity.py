@@ -91,13 +91,13 @@ def age_on(birth_date: date, day: date) -> int:
 
 
 def mask_name(name: str) -> str:
-    """张桂兰 → 张*兰, 张三 → 张*; without a name 身份不公开."""
+    """张桂兰 → 张*兰, 张三 → 张*; at most two stars, so that a long name does not tell its length; none: 身份不公开."""
     name = name.strip()
     if not name:
         return UNNAMED
     if len(name) <= 2:
         return name[0] + "*"
-    return name[0] + "*" * (len(name) - 2) + name[-1]
+    return name[0] + "*" * min(len(name) - 2, 2) + name[-1]
 
 
 def mask_phone(phone: str) -> str:

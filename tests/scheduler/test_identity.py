@@ -89,6 +89,7 @@ def test_age_on_birthdays_and_leap_days(born: date, day: date, age: int) -> None
         ("张桂兰", "张*兰"),
         ("张三", "张*"),
         ("欧阳桂兰", "欧**兰"),
+        ("买买提·吐尔逊江", "买**江"),
         ("", "身份不公开"),
         (" ", "身份不公开"),
         ("张", "张*"),

@@ -13,6 +13,7 @@ const RECORDINGS = {
   closing: { style: "wait", icon: "clock", word: () => t("正在封存") },
   remuxing: { style: "wait", icon: "clock", word: () => t("正在封存") },
   failed: { style: "bad", icon: "warn", word: () => t("没录成") },
+  withdrawn: { style: "off", icon: "half", word: () => t("中途停止录制") },
   none: { style: "off", icon: "half", word: () => t("未录制") },
 };
 
@@ -42,9 +43,11 @@ function row(hit) {
   slot("category").textContent = hit.category_name ?? "";
   slot("length").textContent = hit.duration_s === null ? "" : clock(hit.duration_s);
   slot("evaluation").textContent = GRADES[/** @type {keyof typeof GRADES} */ (hit.evaluation)]?.() ?? t("还没评价");
-  showRecording(slot("recording"), hit.recording?.state ?? "none");
+  // Barred from replay until the archivist has decided: no reason an auditor could give opens it.
+  const withdrawn = hit.recording !== null && hit.consent === "withdrawn";
+  showRecording(slot("recording"), withdrawn ? "withdrawn" : hit.recording?.state ?? "none");
   const open = slot("open");
-  const playable = ["sealed", "incomplete"].includes(hit.recording?.state);
+  const playable = !withdrawn && ["sealed", "incomplete"].includes(hit.recording?.state);
   open.append(icon(playable ? "play" : "doc"), playable ? t("回放") : t("看记录"));
   open.setAttribute("aria-describedby", slot("case_no").id);
   open.addEventListener("click", (event) => { event.preventDefault(); (playable ? replay : read)(hit); });
