@@ -29,6 +29,7 @@ EXPECTED: dict[Action, set[Role]] = {
     Action.READ_RECORD: {C, L},
     Action.READ_LINE: {C, L, D},
     Action.SET_PRESENCE: {L},
+    Action.SET_STANDING_CONSENT: {C, L},
     Action.ANSWER_OFFER: {L},
     Action.JOIN_ROOM: {C, L},
     Action.STOP_RECORDING: {C, L},
